@@ -1,0 +1,87 @@
+# Every command a person needs. `make` alone lists them.
+#
+# Python 3.11 to 3.14, make and the package registries are all that is needed; everything lands in .venv.
+# PYTHON=/path/to/python3 chooses another Python, ARGS="..." is handed on to the program that a command runs.
+
+SHELL := /bin/sh
+VENV  := .venv
+BIN   := $(VENV)/bin
+RUN   := $(VENV)/.ready-to-run
+DEV   := $(VENV)/.ready-to-develop
+BUILD := pyproject.toml hatch_build.py package.json package-lock.json .npmrc tools/build_art.py
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+##@ Using it
+
+serve: $(RUN) ## Set everything up and start the server on 127.0.0.1:8000
+	@exec $(BIN)/limner serve $(ARGS)
+
+paint: $(RUN) ## Paint one picture without a server: make paint ARGS='"two cats in the snow"'
+	@exec $(BIN)/limner paint $(ARGS)
+
+setup: $(DEV) ## Set everything up and stop there
+	@echo "limner: ready; \`make serve\` starts the server"
+
+##@ Checking it
+
+test: $(DEV) ## Set everything up and run every test
+	@mkdir -p .out
+	@$(BIN)/pytest --junit-xml=.out/tests.xml $(ARGS)
+
+check: lint types imports docs-check ## Everything that is checked without running it: the four below
+
+lint: $(DEV) ## Style and faults that can be seen, by ruff
+	@$(BIN)/ruff check $(ARGS)
+	@$(BIN)/ruff format --check
+
+types: $(DEV) ## Types, strictly, by mypy
+	@$(BIN)/mypy $(ARGS)
+
+imports: $(DEV) ## Who imports whom, by import-linter
+	@$(BIN)/lint-imports --no-logo $(ARGS)
+
+docs-check: $(DEV) ## Whether the generated pages are what the code says
+	@$(BIN)/python tools/generate_docs.py --check
+
+##@ Working on it
+
+format: $(DEV) ## Format the code and mend what can be mended without thinking
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+docs: $(DEV) ## Write the generated pages of docs/ anew
+	@$(BIN)/python tools/generate_docs.py
+
+bench: $(DEV) ## Measure how quick it is
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+thermometer: $(DEV) ## How big the modules and functions are, and how long the tests took
+	@$(BIN)/python tools/thermometer.py
+
+lock: $(DEV) ## Choose the versions anew: make lock ARGS=--upgrade takes the newest
+	@$(BIN)/python tools/lock.py $(ARGS)
+
+build: $(DEV) ## Build the wheel into dist/
+	@$(BIN)/hatchling build --target wheel
+
+clean: ## Remove everything that was built here; the data folder stays
+	@rm -rf $(VENV) .out dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf src/limner/engines/illustrator/art
+	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(RUN): requirements.lock tools/setup.sh $(BUILD)
+	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements.lock
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUN)
+	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements-dev.lock
+	@touch $@
+
+.PHONY: serve paint setup test check lint types imports docs-check format docs bench thermometer lock build clean help

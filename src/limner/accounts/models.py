@@ -1,0 +1,45 @@
+"""Rows of this room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+Role = Literal["owner", "member"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Someone who has keys and credits."""
+
+    id: UUID
+    name: str
+    role: Role
+    created_at: datetime
+    suspended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key as it may be shown: its prefix, never its secret."""
+
+    id: UUID
+    account_id: UUID
+    name: str
+    prefix: str
+    models: frozenset[str] | None
+    requests_per_minute: int | None
+    concurrent: int | None
+    created_at: datetime
+    expires_at: datetime | None
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedKey:
+    """A key at the only moment at which its secret is known."""
+
+    key: ApiKey
+    secret: str

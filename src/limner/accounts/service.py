@@ -1,0 +1,237 @@
+"""The verbs of this room: a step for what every request does, transactions for the rest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from limner.accounts import queries, rules
+from limner.accounts.models import Account, ApiKey, IssuedKey, Role
+from limner.db import Row, Tx
+from limner.db.steps import Step
+from limner.domain.principal import Principal
+from limner.domain.problem import Problem
+
+
+class NoKey(Problem):
+    """The request has no key."""
+
+    code = "no_key"
+    status = 401
+
+
+class UnknownKey(Problem):
+    """There is no such key."""
+
+    code = "unknown_key"
+    status = 401
+
+
+class ExpiredKey(Problem):
+    """The key's time is over."""
+
+    code = "expired_key"
+    status = 401
+
+
+class DisabledKey(Problem):
+    """The key, or its account, has been switched off."""
+
+    code = "disabled_key"
+    status = 403
+
+
+class ModelNotAllowed(Problem):
+    """The key is for other models."""
+
+    code = "model_not_allowed"
+    status = 403
+
+
+class NoSuchAccount(Problem):
+    """There is no account of that name."""
+
+    code = "no_such_account"
+    status = 404
+
+
+class AccountExists(Problem):
+    """The account's name is taken."""
+
+    code = "account_exists"
+    status = 409
+
+
+class NoSuchKey(Problem):
+    """No key has that prefix, or several have."""
+
+    code = "no_such_key"
+    status = 404
+
+
+def authenticate(*, authorization: str | None, now: datetime) -> Step[Principal]:
+    """Who is asking, from the Authorization header.
+
+    Raises `NoKey` at once; the step's result raises `UnknownKey`, `ExpiredKey` or `DisabledKey`.
+    """
+    secret = rules.bearer_secret(authorization)
+    if secret is None:
+        raise NoKey("no API key was given: send the header 'Authorization: Bearer <your key>'")
+    return Step(
+        call=queries.AUTHENTICATE,
+        arguments=(rules.hash_of(secret),),
+        read=lambda row: _principal(_Found(*row), now=now),
+    )
+
+
+class _Found(NamedTuple):
+    """What `accounts_authenticate` returns, in its order; all None when the key is nobody's."""
+
+    id: UUID | None
+    account_id: UUID
+    models: list[str] | None
+    requests_per_minute: int | None
+    concurrent: int | None
+    expires_at: datetime | None
+    disabled_at: datetime | None
+    suspended_at: datetime | None
+
+
+def _principal(found: _Found, *, now: datetime) -> Principal:
+    if found.id is None:
+        raise UnknownKey(
+            "the API key is not one of this server's: check that it was copied whole, and that the address is right"
+        )
+    if rules.has_expired(found.expires_at, now=now):
+        raise ExpiredKey(f"the API key expired at {found.expires_at:%Y-%m-%d %H:%M} UTC: make a new one")
+    if found.disabled_at is not None:
+        raise DisabledKey("the API key has been disabled: ask whoever runs this server, or use another key")
+    if found.suspended_at is not None:
+        raise DisabledKey("the account has been suspended: ask whoever runs this server")
+    return Principal(
+        account_id=found.account_id,
+        api_key_id=found.id,
+        models=_models(found.models),
+        requests_per_minute=found.requests_per_minute,
+        concurrent=found.concurrent,
+    )
+
+
+def allow_model(principal: Principal, *, model: str) -> None:
+    """Check that the caller's key is good for `model`. Raises `ModelNotAllowed`."""
+    if principal.models is not None and model not in principal.models:
+        names = ", ".join(sorted(principal.models))
+        raise ModelNotAllowed(f"this API key may not use the model '{model}': it is for {names}", param="model")
+
+
+async def add_account(tx: Tx, *, id_: UUID, name: str, role: Role, now: datetime) -> Account:
+    """A new account. Raises `AccountExists` when the name is taken, or when there is an owner already."""
+    if await tx.run(queries.ADD_ACCOUNT, id_, name, role, now) == 0:
+        raise AccountExists(f"there is an account called '{name}' already")
+    return Account(id=id_, name=name, role=role, created_at=now, suspended_at=None)
+
+
+async def accounts(tx: Tx) -> list[Account]:
+    """All accounts, oldest first."""
+    return [_account(row) for row in await tx.rows(queries.ACCOUNTS)]
+
+
+async def account_called(tx: Tx, *, name: str) -> Account:
+    """The account of that name. Raises `NoSuchAccount`."""
+    row = await tx.row(queries.ACCOUNT_BY_NAME, name)
+    if row is None:
+        raise NoSuchAccount(f"there is no account called '{name}'")
+    return _account(row)
+
+
+async def owner(tx: Tx) -> Account | None:
+    """The owner's account; None before the first start has made it."""
+    row = await tx.row(queries.OWNER)
+    return _account(row) if row else None
+
+
+async def issue_key(
+    tx: Tx,
+    *,
+    id_: UUID,
+    account_id: UUID,
+    name: str,
+    noise: bytes,
+    now: datetime,
+    models: frozenset[str] | None = None,
+    requests_per_minute: int | None = None,
+    concurrent: int | None = None,
+    expires_at: datetime | None = None,
+) -> IssuedKey:
+    """A new key for the account; `noise` is 32 fresh random bytes. Its secret is in the answer and kept nowhere."""
+    secret = rules.secret_from(noise)
+    key = ApiKey(
+        id=id_,
+        account_id=account_id,
+        name=name,
+        prefix=rules.shown_prefix(secret),
+        models=models,
+        requests_per_minute=requests_per_minute,
+        concurrent=concurrent,
+        created_at=now,
+        expires_at=expires_at,
+        disabled_at=None,
+    )
+    listed = sorted(models) if models is not None else None
+    await tx.run(
+        queries.ADD_KEY,
+        id_,
+        account_id,
+        name,
+        key.prefix,
+        rules.hash_of(secret),
+        listed,
+        requests_per_minute,
+        concurrent,
+        now,
+        expires_at,
+    )
+    return IssuedKey(key=key, secret=secret)
+
+
+async def keys(tx: Tx) -> list[ApiKey]:
+    """All keys, oldest first."""
+    return [_key(row) for row in await tx.rows(queries.KEYS)]
+
+
+async def key_like(tx: Tx, *, prefix: str) -> ApiKey:
+    """The one key whose shown prefix begins so, or whose id is this. Raises `NoSuchKey` when there is none, or not one."""
+    rows = await tx.rows(queries.KEYS_BY_PREFIX, prefix)
+    if len(rows) != 1:
+        what = "no key begins" if not rows else f"{len(rows)} keys begin"
+        raise NoSuchKey(f"{what} with '{prefix}': `limner keys list` shows them all")
+    return _key(rows[0])
+
+
+async def key_of(tx: Tx, *, secret: str) -> ApiKey | None:
+    """The key with this secret, usable or not; None if there is none."""
+    row = await tx.row(queries.KEY_BY_HASH, rules.hash_of(secret))
+    return _key(row) if row else None
+
+
+async def disable_key(tx: Tx, *, id_: UUID, now: datetime) -> bool:
+    """Switch a key off; whether it was on."""
+    return await tx.run(queries.DISABLE_KEY, id_, now) == 1
+
+
+async def enable_key(tx: Tx, *, id_: UUID) -> bool:
+    """Switch a key on again; whether it was off."""
+    return await tx.run(queries.ENABLE_KEY, id_) == 1
+
+
+def _models(listed: list[str] | None) -> frozenset[str] | None:
+    return frozenset(listed) if listed is not None else None
+
+
+def _account(row: Row) -> Account:
+    return Account(**dict(row))
+
+
+def _key(row: Row) -> ApiKey:
+    return ApiKey(**{**dict(row), "models": _models(row["models"])})

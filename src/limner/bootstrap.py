@@ -1,0 +1,192 @@
+"""Settings to House: the only place that picks implementations, and what happens at a first start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from limner import engines, storage
+from limner.accounts import service as accounts
+from limner.catalog.service import Catalog, CustomModel, catalog_of
+from limner.config import Settings, SettingsError
+from limner.db import Database, schema
+from limner.db.embedded import open_embedded
+from limner.domain.money import micro
+from limner.engines import Engine
+from limner.flow.house import EngineStand, House
+from limner.flow.keys import add_account, issue_key
+from limner.images import service as images
+from limner.kit.clock import Clock, SystemClock
+from limner.kit.ids import uuid7
+from limner.limits.models import Policy
+
+OWNER_NAME: Final = "owner"
+OWNER_KEY_FILE: Final = "owner.key"
+EMBEDDED_FOLDER: Final = "postgres"
+_LEASE_SECONDS: Final = 30
+_SECRET_BYTES: Final = 32
+
+
+class DataFolderError(Exception):
+    """The data folder cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerKey:
+    """The owner's key as the first start left it. `secret` None: another data folder has it."""
+
+    secret: str | None
+    path: Path
+    is_new: bool
+
+
+def prepare_data_dir(folder: Path) -> Path:
+    """Make the data folder if need be, and see that it can be written to. Raises `DataFolderError`."""
+    folder = folder.expanduser().absolute()
+    trial = folder / f".try-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial.write_bytes(b"x" * 4096)
+        trial.unlink()
+    except OSError as error:
+        trial.unlink(missing_ok=True) if os.access(folder, os.W_OK) else None
+        raise DataFolderError(
+            f"the data folder {folder} cannot be used: {(error.strerror or str(error)).lower()}; "
+            "give another with --data-dir or LIMNER_DATA_DIR"
+        ) from None
+    return folder
+
+
+@asynccontextmanager
+async def opened_database(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[Database]:
+    """The database that the settings name, with its schema up to date (or, for looking only, as it is)."""
+    url = settings.database.url.get_secret_value() if settings.database.url else None
+    if url is None:
+        url = await open_embedded(prepare_data_dir(settings.data_dir) / EMBEDDED_FOLDER)
+    database = await Database.open(url, connections_max=settings.database.connections_max)
+    try:
+        if upgrade:
+            await schema.upgrade(database, url)
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def opened_house(settings: Settings, *, public_url: str, clock: Clock | None = None) -> AsyncGenerator[House]:
+    """The house, ready to work; everything that was opened is closed at the end."""
+    folder = prepare_data_dir(settings.data_dir)
+    clock = clock or SystemClock()
+    made = make_engines(settings)
+    catalog = make_catalog(settings, known_engines=set(made))
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(opened_database(settings))
+        store = storage.load(settings.storage.url or (folder / "pictures").as_uri())
+        await store.open()
+        stack.push_async_callback(store.close)
+        for stand in made.values():
+            stack.push_async_callback(stand.close)
+        async with database.transaction() as tx:
+            link_secrets = await images.link_secrets(
+                tx, id_=uuid7(), noise=secrets.token_bytes(_SECRET_BYTES), now=clock.now()
+            )
+        yield House(
+            database=database,
+            storage=store,
+            engines=made,
+            catalog=catalog,
+            clock=clock,
+            node_id=uuid7(),
+            policy=Policy(
+                requests_per_minute=settings.limits.requests_per_minute, concurrent=settings.limits.concurrent
+            ),
+            public_url=(settings.server.public_url or public_url).rstrip("/"),
+            link_secrets=link_secrets,
+            link_seconds=settings.links.seconds,
+            task_seconds=settings.limits.task_seconds,
+            lease_seconds=_LEASE_SECONDS,
+            blocked_words=tuple(word for word in settings.moderation.blocked_words if word),
+        )
+
+
+def make_engines(settings: Settings) -> dict[str, EngineStand]:
+    """Every engine there is, with its options, unopened. Raises `SettingsError` for options that it does not have."""
+    unknown = set(settings.engines) - set(engines.discover())
+    if unknown:
+        raise SettingsError(
+            f"there is no engine {', '.join(sorted(unknown))}; there is {', '.join(engines.discover())}"
+        )
+    return {name: EngineStand(_engine(name, settings)) for name in engines.discover()}
+
+
+def _engine(name: str, settings: Settings) -> Engine:
+    try:
+        return engines.load(name)(settings.engines.get(name, {}))
+    except ValueError as error:
+        raise SettingsError(f"engines.{name}: {error}") from None
+
+
+def make_catalog(settings: Settings, *, known_engines: set[str]) -> Catalog:
+    """The models on offer. Raises `SettingsError` for a model on an engine that does not exist."""
+    custom = [
+        CustomModel(
+            name=name,
+            engine=model.engine,
+            profile=model.profile,
+            description=model.description,
+            price=micro(model.price),
+        )
+        for name, model in settings.catalog.models.items()
+    ]
+    catalog = catalog_of(engine=settings.catalog.engine, custom=custom)
+    for model in catalog.models():
+        if model.engine not in known_engines:
+            raise SettingsError(
+                f"the model {model.name} is on the engine {model.engine}, which does not exist; there is {', '.join(sorted(known_engines))}"
+            )
+    return catalog
+
+
+async def ensure_owner(database: Database, settings: Settings, *, clock: Clock) -> OwnerKey:
+    """Make the owner's account and key at the first start; afterwards, find the key again in the data folder."""
+    path = settings.data_dir.expanduser().absolute() / OWNER_KEY_FILE
+    async with database.statement() as tx:
+        if await accounts.owner(tx) is not None:
+            return OwnerKey(secret=await _known_secret(database, path), path=path, is_new=False)
+    try:
+        async with database.transaction() as tx:
+            now = clock.now()
+            owner = await add_account(
+                tx, name=OWNER_NAME, role="owner", credits_start=micro(settings.credits.owner_start), now=now
+            )
+            issued = await issue_key(tx, account=owner, name="first key", now=now)
+            # Inside the transaction, so that there is no owner whose key nobody could write down.
+            _write_secret(path, issued.secret)
+    except accounts.AccountExists:
+        return OwnerKey(secret=None, path=path, is_new=False)  # another node was quicker
+    return OwnerKey(secret=issued.secret, path=path, is_new=True)
+
+
+async def _known_secret(database: Database, path: Path) -> str | None:
+    secret = _read_secret(path)
+    if secret is None:
+        return None
+    async with database.statement() as tx:
+        key = await accounts.key_of(tx, secret=secret)
+    return secret if key is not None and key.disabled_at is None else None
+
+
+def _read_secret(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8").strip() if path.exists() else None
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(secret + "\n")

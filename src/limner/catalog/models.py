@@ -1,0 +1,51 @@
+"""Values of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from limner.domain.ask import ResponseFormat
+from limner.domain.spec import Quality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeSizes:
+    """Any width and height within bounds, in pixels; both divisible by `step`."""
+
+    step: int
+    edge_min: int
+    edge_max: int
+    pixels_min: int
+    pixels_max: int
+    ratio_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The manners of a family of models: which parameters it takes, and which values.
+
+    `qualities` maps the words of the wire to the amount of work they stand for. `response_format` is the default under
+    /v1, where GPT image models answer with bytes.
+    """
+
+    name: str
+    parameters: frozenset[str]
+    prompt_characters_max: int
+    n_max: int
+    sizes: tuple[tuple[int, int], ...] | FreeSizes
+    default_size: tuple[int, int]
+    qualities: Mapping[str, Quality]
+    output_formats: tuple[str, ...]
+    response_format: ResponseFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model on offer. `prices`: micro-credits for a picture, by size class and quality."""
+
+    name: str
+    engine: str
+    profile: Profile
+    description: str
+    prices: Mapping[str, Mapping[Quality, int]]

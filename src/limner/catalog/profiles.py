@@ -1,0 +1,118 @@
+"""The profiles, as data: how OpenAI's model families behave, and `open` for engines under their own names.
+
+`output_format`, `output_compression`, `background` and `seed` are ours on the dall-e profiles: OpenAI never had them
+there, and no program can trip over a field that it does not send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from limner.catalog.models import FreeSizes, Profile
+from limner.domain.spec import Quality
+
+_COMMON: Final = frozenset(
+    {
+        "model",
+        "prompt",
+        "n",
+        "size",
+        "quality",
+        "response_format",
+        "output_format",
+        "output_compression",
+        "background",
+        "user",
+        "safety_identifier",
+        "seed",
+    }
+)
+_FILES: Final = ("png", "jpeg", "webp", "svg")
+_SQUARE: Final = (1024, 1024)
+_GPT_SIZES: Final = (_SQUARE, (1536, 1024), (1024, 1536))
+_GPT_2_SIZES: Final = FreeSizes(
+    step=16, edge_min=16, edge_max=3840, pixels_min=655_360, pixels_max=8_294_400, ratio_max=3
+)
+_OPEN_SIZES: Final = FreeSizes(step=1, edge_min=64, edge_max=3840, pixels_min=4096, pixels_max=8_294_400, ratio_max=8)
+
+_DALLE_2: Final = {"auto": Quality.STANDARD, "standard": Quality.STANDARD}
+_DALLE_3: Final = {**_DALLE_2, "hd": Quality.HD}
+_GPT: Final = {"auto": Quality.STANDARD, "low": Quality.LOW, "medium": Quality.STANDARD, "high": Quality.HD}
+_GPT_25: Final = {**_GPT, "xhigh": Quality.HD, "max": Quality.HD}
+_OPEN: Final = {**_GPT_25, **_DALLE_3}
+
+PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
+    {
+        profile.name: profile
+        for profile in (
+            Profile(
+                name="dall-e-2",
+                parameters=_COMMON,
+                prompt_characters_max=1000,
+                n_max=10,
+                sizes=((256, 256), (512, 512), _SQUARE),
+                default_size=_SQUARE,
+                qualities=_DALLE_2,
+                output_formats=_FILES,
+                response_format="url",
+            ),
+            Profile(
+                name="dall-e-3",
+                parameters=_COMMON | {"style"},
+                prompt_characters_max=4000,
+                n_max=1,
+                sizes=(_SQUARE, (1792, 1024), (1024, 1792)),
+                default_size=_SQUARE,
+                qualities=_DALLE_3,
+                output_formats=_FILES,
+                response_format="url",
+            ),
+            Profile(
+                name="gpt-image",
+                parameters=_COMMON | {"moderation"},
+                prompt_characters_max=32_000,
+                n_max=10,
+                sizes=_GPT_SIZES,
+                default_size=_SQUARE,
+                qualities=_GPT,
+                output_formats=_FILES,
+                response_format="b64_json",
+            ),
+            Profile(
+                name="gpt-image-2",
+                parameters=_COMMON | {"moderation"},
+                prompt_characters_max=32_000,
+                n_max=10,
+                sizes=_GPT_2_SIZES,
+                default_size=_SQUARE,
+                qualities=_GPT,
+                output_formats=_FILES,
+                response_format="b64_json",
+            ),
+            Profile(
+                name="gpt-image-2.5",
+                parameters=_COMMON | {"moderation"},
+                prompt_characters_max=32_000,
+                n_max=10,
+                sizes=_GPT_2_SIZES,
+                default_size=_SQUARE,
+                qualities=_GPT_25,
+                output_formats=_FILES,
+                response_format="b64_json",
+            ),
+            Profile(
+                name="open",
+                parameters=_COMMON | {"style", "moderation"},
+                prompt_characters_max=32_000,
+                n_max=10,
+                sizes=_OPEN_SIZES,
+                default_size=_SQUARE,
+                qualities=_OPEN,
+                output_formats=_FILES,
+                response_format="url",
+            ),
+        )
+    }
+)

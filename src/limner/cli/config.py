@@ -1,0 +1,138 @@
+"""`limner config`: the settings, where they come from, and all there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from limner.cli.parts.given import Given, pass_given, shared_options
+from limner.cli.parts.table import json_option, write_json, write_table
+from limner.cli.parts.words import without_password
+
+if TYPE_CHECKING:
+    from limner.config import Known, Loaded
+
+_WIDTH: Final = 100
+_MASK: Final = "***"
+_SECRET_WORDS: Final = ("key", "secret", "token", "password")
+_EXAMPLES: Final[Mapping[str, str]] = {
+    "catalog.models": '# [catalog.models."my-model"]\n# engine = "illustrator"\n# profile = "open"\n'
+    '# description = "Painted here."\n# price = 0.01',
+    "engines": "# [engines.illustrator]\n# processes = 2",
+}
+
+
+@click.group(subcommand_metavar="COMMAND ...")
+def command() -> None:
+    """Show, check and explain the settings."""
+
+
+@command.command(short_help="Show the settings in force.")
+@json_option
+@shared_options()
+@pass_given
+def show(given: Given, *, as_json: bool) -> None:
+    """Show every setting, its value in force and where that comes from; secrets are masked."""
+    loaded = given.load()
+    rows = [_row(known, loaded) for known in _all_known()]
+    if as_json:
+        write_json(rows)
+    else:
+        write_table([{key: str(value) for key, value in row.items()} for row in rows])
+
+
+@command.command(short_help="Check the settings.")
+@shared_options()
+@pass_given
+def check(given: Given) -> None:
+    """Check the settings without starting anything; the exit code is 2 when something is wrong."""
+    from limner.bootstrap import make_catalog, make_engines
+
+    loaded = given.load()
+    make_catalog(loaded.settings, known_engines=set(make_engines(loaded.settings)))
+    places = sorted(set(loaded.origins.values()))
+    click.echo(f"The settings are good ({', '.join(places) if places else 'all of them defaults'}).")
+
+
+@command.command(short_help="Write a settings file to start from.")
+def example() -> None:
+    """Write a settings file with every setting, its default and what it is for, all commented out.
+
+    \b
+    For example:
+      limner config example > limner.toml
+    """  # noqa: D301 - click's \b keeps the lines apart
+    click.echo("\n".join(example_lines(list(_all_known()))))
+
+
+def example_lines(settings: list[Known]) -> Iterator[str]:
+    """The lines of limner.example.toml."""
+    yield "# Every setting of limner, with its default. Uncomment what should be different and save it as limner.toml in the"
+    yield "# folder where limner starts, or name it with --config. In the environment, each has the name that follows its"
+    yield "# sentence; the environment wins over the file, and a flag over both. `limner config show` tells what is in force."
+    section = ""
+    for known in settings:
+        before, _, name = known.name.rpartition(".")
+        if known.name in _EXAMPLES:
+            yield from ("", *_explained(known), _EXAMPLES[known.name])
+            continue
+        if before != section:
+            yield from ("", f"[{before}]")
+            section = before
+        yield from ("", *_explained(known), f"# {name} = {_toml(known)}")
+
+
+def _explained(known: Known) -> Iterator[str]:
+    return (f"# {line}" for line in _wrapped(f"{known.sentence} {known.variable}"))
+
+
+def _wrapped(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width=_WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _toml(known: Known) -> str:
+    """The default as TOML; what has none is empty, which means the same."""
+    import json
+
+    if known.name == "data_dir":
+        return '"/var/lib/limner"'  # the same whoever writes the example
+    return json.dumps("" if known.default is None else known.default)
+
+
+def _all_known() -> Iterator[Known]:
+    from limner.config import known_settings
+
+    return known_settings()
+
+
+def _row(known: Known, loaded: Loaded) -> dict[str, object]:
+    value: Any = loaded.settings
+    for part in known.name.split("."):
+        value = getattr(value, part)
+    origins = [place for name, place in loaded.origins.items() if f"{name}.".startswith(f"{known.name}.")]
+    return {"setting": known.name, "value": _shown(value), "from": ", ".join(dict.fromkeys(origins)) or "default"}
+
+
+def _shown(value: Any) -> str:
+    """A value for the eyes of whoever looks over the shoulder."""
+    if value is None:
+        return ""
+    if hasattr(value, "get_secret_value"):
+        return without_password(value.get_secret_value())
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_shown_part(name, part)}" for name, part in value.items())
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value))
+    return without_password(str(value))
+
+
+def _shown_part(name: str, value: Any) -> str:
+    if any(word in name.lower() for word in _SECRET_WORDS):
+        return _MASK
+    if hasattr(value, "model_dump"):
+        value = value.model_dump()
+    return f"({_shown(value)})" if isinstance(value, Mapping) else _shown(value)

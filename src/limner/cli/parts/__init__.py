@@ -1,0 +1,1 @@
+"""What several commands need: settings, words for trouble, tables, and the pieces of `serve`."""

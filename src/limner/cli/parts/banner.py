@@ -1,0 +1,77 @@
+"""What a person sees when the server is ready: where it is, how to get in, and a first request to paste. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+import limner
+
+_LABEL_WIDTH = 11
+_EXAMPLE = {"model": "dall-e-3", "prompt": "A cute baby sea otter"}
+_NO_KEY = "YOUR_KEY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Banner:
+    """Everything there is to say. `secret` None: this data folder does not know the owner's key."""
+
+    url: str
+    public_url: str
+    secret: str | None
+    key_path: Path
+    data_dir: Path
+    database: str
+    engine: str
+    warnings: tuple[str, ...]
+
+    def text(self) -> str:
+        """The banner, with colours; whoever prints it takes them off where they are not wanted."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield ""
+        yield f"  {click.style('limner', bold=True, fg='cyan')} {limner.__version__}, ready to paint"
+        yield ""
+        yield from self._facts()
+        for warning in self.warnings:
+            yield ""
+            yield f"  {click.style('Note', fg='yellow', bold=True)}  {warning}"
+        yield ""
+        yield "  Try it:"
+        yield ""
+        yield self._curl()
+        yield ""
+
+    def _facts(self) -> Iterator[str]:
+        yield _fact("Address", click.style(self.url, bold=True))
+        if self.public_url != self.url:
+            yield _fact("Public", self.public_url)
+        if self.secret is not None:
+            yield _fact("API key", click.style(self.secret, fg="green"))
+            yield _fact("", f"(the owner's; also in {self.key_path})")
+        else:
+            yield _fact("API key", "the owner's key is not in this data folder;")
+            yield _fact("", "`limner keys create` makes another")
+        yield _fact("Data", str(self.data_dir))
+        yield _fact("Database", self.database)
+        yield _fact("Engine", self.engine)
+
+    def _curl(self) -> str:
+        # From the first column, the key in the last line: so that its 80 characters fit.
+        return " \\\n".join(
+            (
+                f"curl {self.public_url}/v1/images/generations",
+                '-H "Content-Type: application/json"',
+                f"-d '{json.dumps(_EXAMPLE)}'",
+                f'-H "Authorization: Bearer {self.secret or _NO_KEY}"',
+            )
+        )
+
+
+def _fact(label: str, value: str) -> str:
+    return f"  {click.style(label.ljust(_LABEL_WIDTH), dim=True)}{value}"

@@ -1,0 +1,79 @@
+"""The listening socket: opened before anything else, so that a port in use is said before anything is touched."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from typing import Final
+
+from limner.cli.parts.trouble import Trouble
+
+BACKLOG: Final = 2048
+_OPEN_PORTS_FROM: Final = 1024
+
+
+def listen(*, host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes a free one. Raises `Trouble`.
+
+    It listens at once, not only when the server is ready: whoever comes early waits a moment and is not refused, and
+    two servers that start together cannot both believe the port is theirs.
+    """
+    family, address = _resolved(host, port)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # `::` means everywhere
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise Trouble(_why_not(error, host=host, port=port)) from None
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's way
+    return listener
+
+
+def url_of(listener: socket.socket, *, host: str) -> str:
+    """The address to call it at from this machine: http://host:port."""
+    port = listener.getsockname()[1]
+    name = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - not bound here
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def is_open_to_others(host: str) -> bool:
+    """Whether other machines can reach a server that listens at `host`."""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError):
+        raise Trouble(
+            f"there is no address called '{host}': give one of this machine's with --host or LIMNER_SERVER__HOST"
+        ) from None
+    # A name may stand for several; IPv4 first, because that is what `localhost` means to most programs.
+    family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    return family, address
+
+
+def _why_not(error: OSError, *, host: str, port: int) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"port {port} on {host} is in use: stop what listens there, "
+                "or choose another with --port or LIMNER_SERVER__PORT"
+            )
+        case errno.EACCES:
+            return (
+                f"port {port} on {host} is not for everyone: choose one from {_OPEN_PORTS_FROM} up "
+                "with --port or LIMNER_SERVER__PORT"
+            )
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is not an address of this machine: choose another with --host or LIMNER_SERVER__HOST"
+        case _:
+            return f"cannot listen at port {port} on {host}: {error.strerror}"

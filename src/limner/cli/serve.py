@@ -1,0 +1,43 @@
+"""`limner serve`: the server, from its socket to its last request."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import click
+
+from limner.cli.parts import listening
+from limner.cli.parts.given import Given, pass_given, shared_options
+from limner.cli.parts.lock import only_server
+
+
+@click.command(short_help="Start the server.")
+@click.option("--host", metavar="ADDRESS", help="The address to listen on; without it, 127.0.0.1: this machine only.")
+@click.option("--port", metavar="NUMBER", help="The port to listen on, 0 for any free one; without it, 8000.")
+@shared_options(shown=True)
+@pass_given
+def command(given: Given, host: str | None, port: str | None) -> None:
+    """Start the server.
+
+    The first start makes a database in the data folder, an owner's account and an API key, and shows a request to try.
+    Later starts find everything again. Ctrl-C ends it: requests under way are finished first; a second one does not wait.
+    """
+    with suppress(KeyboardInterrupt):  # until the server listens to signals by itself
+        _serve(given, host=host, port=port)
+    click.echo("limner has stopped")
+
+
+def _serve(given: Given, *, host: str | None, port: str | None) -> None:
+    from limner.kit import logs
+
+    settings = given.load({"server.host": host, "server.port": port}).settings
+    logs.configure(level=settings.log.level, form=settings.log.form)
+    with listening.listen(host=settings.server.host, port=settings.server.port) as listener:
+        from limner.bootstrap import prepare_data_dir
+
+        url = listening.url_of(listener, host=settings.server.host)
+        with only_server(prepare_data_dir(settings.data_dir), url=url):
+            # Last, because it imports everything.
+            from limner.cli.parts import running
+
+            running.run(settings, listener=listener, url=url)

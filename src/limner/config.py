@@ -1,0 +1,298 @@
+"""Every setting, its default and what it is for; and where each value comes from.
+
+One TOML file, the environment on top (`LIMNER_SECTION__KEY`, or `..._FILE` naming a file that holds the value), flags on
+top of that. A name that does not exist is refused with the nearest one that does. Read in bootstrap and cli only; the
+rest of the house is handed what it needs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+PREFIX: Final = "LIMNER_"
+SEPARATOR: Final = "__"
+FILE_SUFFIX: Final = "_FILE"
+CONFIG_FILE_VARIABLE: Final = "LIMNER_CONFIG"
+DEFAULT_CONFIG_FILE: Final = Path("limner.toml")
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; each line of the message says what is wrong and where."""
+
+
+def default_data_dir() -> Path:
+    """`/var/lib/limner` for root, else the user's data folder.
+
+    The embedded PostgreSQL refuses to run as root, so it runs as a user of its own, who must be able to walk to its
+    folder: under root's home that would mean opening the home to everyone.
+    """
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/limner")
+    return platformdirs.user_data_path("limner")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Server(_Section):
+    """Where the server listens and how it is reached."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """The port to listen on; 0 takes a free one."""
+    public_url: str | None = None
+    """The address that callers use, for links in answers; without it, http://host:port."""
+    body_bytes_max: Annotated[int, Field(ge=1024)] = 1_048_576
+    """The largest request body that is read."""
+    stop_seconds: Annotated[int, Field(ge=1)] = 30
+    """How long a stop waits for requests under way."""
+
+
+class Database(_Section):
+    """The PostgreSQL database."""
+
+    url: SecretStr | None = None
+    """A PostgreSQL address (postgresql://user:password@host/name); without it, one is embedded in the data folder."""
+    connections_max: Annotated[int, Field(ge=2, le=200)] = 16
+    """The most connections that one process opens."""
+
+
+class Storage(_Section):
+    """Where pictures are kept."""
+
+    url: str | None = None
+    """file:///folder or memory:// (lost at the end); without it, the folder `pictures` in the data folder."""
+
+
+class Links(_Section):
+    """Links to pictures."""
+
+    seconds: Annotated[int, Field(ge=1, le=604_800)] = 3600
+    """How long a link in an answer stays good."""
+
+
+class Limits(_Section):
+    """What one API key may do, unless the key itself says otherwise."""
+
+    requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    """Generations per minute and key."""
+    concurrent: Annotated[int, Field(ge=1)] = 16
+    """Generations under way at once per key."""
+    task_seconds: Annotated[int, Field(ge=1)] = 120
+    """How long one generation may take."""
+
+
+class Credits(_Section):
+    """What accounts start with."""
+
+    owner_start: Annotated[int, Field(ge=0)] = 1000
+    """Credits of the owner's account at first start; the owner is never stopped by them, only counted."""
+    account_start: Annotated[int, Field(ge=0)] = 10
+    """Credits that a new account starts with."""
+
+
+class Moderation(_Section):
+    """What is refused before it is painted."""
+
+    blocked_words: tuple[str, ...] = ()
+    """Prompts that contain one of these words or phrases (any case) are refused."""
+
+
+class Log(_Section):
+    """What is logged, to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are still written."""
+    form: Literal["words", "json"] = "words"
+    """One line of words or one JSON object for each event."""
+
+
+class Model(_Section):
+    """One more model, or another engine for a name that is there."""
+
+    engine: str
+    """The engine that paints: a name that `limner models --engines` lists."""
+    profile: Literal["dall-e-2", "dall-e-3", "gpt-image", "gpt-image-2", "gpt-image-2.5", "open"] = "open"
+    """Which parameters, sizes and lengths it takes."""
+    description: str = ""
+    """One sentence for the list of models."""
+    price: Annotated[float, Field(ge=0)] = 0.0
+    """Credits for a picture, whatever its size and quality."""
+
+
+class Catalog(_Section):
+    """The models on offer."""
+
+    engine: str = "illustrator"
+    """The engine behind every model name that comes with limner."""
+    models: dict[str, Model] = Field(default_factory=dict)
+    """Further models by name, or other engines for names that are there."""
+
+
+class Settings(_Section):
+    """All settings."""
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """The folder for everything that limner keeps; as root /var/lib/limner, else in the user's data folder."""
+    server: Server = Server()
+    database: Database = Database()
+    storage: Storage = Storage()
+    links: Links = Links()
+    limits: Limits = Limits()
+    credits: Credits = Credits()
+    moderation: Moderation = Moderation()
+    log: Log = Log()
+    catalog: Catalog = Catalog()
+    engines: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Options of engines by name, such as [engines.illustrator] processes = 2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """The settings in force, and for each one that was given its dotted name and the place that gave it."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One setting that exists."""
+
+    name: str
+    """Dotted: server.port."""
+    default: object
+    sentence: str
+    secret: bool
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return PREFIX + self.name.replace(".", SEPARATOR).upper()
+
+
+def known_settings() -> Iterator[Known]:
+    """Every setting, in the order of the file."""
+    return _known(Settings, "")
+
+
+def _known(model: type[BaseModel], prefix: str) -> Iterator[Known]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _known(kind, f"{prefix}{name}.")
+        else:
+            secret = "SecretStr" in str(kind)
+            default = field.get_default(call_default_factory=True)
+            yield Known(name=prefix + name, default=default, sentence=field.description or "", secret=secret)
+
+
+def load(*, config_file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Loaded:
+    """Read file, environment and flags (dotted names; None means not given) into settings.
+
+    Raises `SettingsError`, one line for each thing that is wrong.
+    """
+    tree: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    path = config_file or (Path(environ[CONFIG_FILE_VARIABLE]) if CONFIG_FILE_VARIABLE in environ else None)
+    if path is not None or DEFAULT_CONFIG_FILE.exists():
+        _read_file(path or DEFAULT_CONFIG_FILE, tree, origins)
+    _read_environment(environ, tree, origins)
+    for name, value in flags.items():
+        if value is not None:
+            _put(tree, name.split("."), value)
+            origins[name] = "command line"
+    try:
+        return Loaded(settings=Settings.model_validate(tree), origins=origins)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentences(error, origins))) from None
+
+
+def _read_file(path: Path, tree: dict[str, Any], origins: dict[str, str]) -> None:
+    try:
+        with path.open("rb") as file:
+            tree.update(tomllib.load(file))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+    origins.update({name: str(path) for name in _leaves(tree, "")})
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
+def _read_environment(environ: Mapping[str, str], tree: dict[str, Any], origins: dict[str, str]) -> None:
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable == CONFIG_FILE_VARIABLE:
+            continue
+        value, name = environ[variable], variable.removeprefix(PREFIX)
+        if not value:
+            continue  # an empty variable is how compose files say "not set"
+        if name.endswith(FILE_SUFFIX):
+            name, value = name.removesuffix(FILE_SUFFIX), _secret_from(variable, value)
+        parts = name.lower().split(SEPARATOR)
+        _put(tree, parts, _parsed(value))
+        origins[".".join(parts)] = variable
+
+
+def _secret_from(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{variable}: {path}: {error.strerror}") from None
+
+
+def _parsed(value: str) -> object:
+    """Lists and tables are written as JSON in the environment; everything else is text that its field reads."""
+    if value[:1] in {"[", "{"}:
+        try:
+            parsed: object = json.loads(value)
+        except ValueError:
+            return value
+        return parsed
+    return value
+
+
+def _put(tree: dict[str, Any], parts: list[str], value: object) -> None:
+    for part in parts[:-1]:
+        below = tree.setdefault(part, {})
+        if not isinstance(below, dict):
+            tree[part] = below = {}
+        tree = below
+    tree[parts[-1]] = value
+
+
+def _sentences(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
+    names = [known.name for known in known_settings()]
+    for fault in error.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in fault["loc"])
+        origin = origins.get(name) or next((o for n, o in origins.items() if n.startswith(name)), "")
+        where = f" (from {origin})" if origin else ""
+        if fault["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]} ({_variable(near[0])})?" if near else ""
+            yield f"there is no setting {name}{where}{hint}"
+        else:
+            yield f"{name}{where}: {fault['msg']}"
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.replace(".", SEPARATOR).upper()

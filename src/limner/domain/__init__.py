@@ -1,0 +1,1 @@
+"""Words that everyone shares: frozen, pure, and free of every library but the standard one."""

@@ -1,0 +1,21 @@
+"""Who is asking: an account, through one of its API keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """An authenticated caller.
+
+    `models`: the only models this key may use; None means all. `requests_per_minute` and `concurrent`: the key's own
+    limits; None means the house's.
+    """
+
+    account_id: UUID
+    api_key_id: UUID
+    models: frozenset[str] | None
+    requests_per_minute: int | None
+    concurrent: int | None

@@ -1,0 +1,87 @@
+"""The embedded illustrator: prompt to Scene to SVG to pixels, without a model, a network or a GPU.
+
+`Plug` runs in the server and only hands out work; the drawing happens in painting processes (`pool`, `painter`, `studio`).
+Importing this package loads no Skia, no numpy and no art: a test holds it to that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from typing import ClassVar
+
+from limner.domain.spec import OutputFormat, Picture, Spec
+from limner.engines.illustrator.pool import EngineTimeout, Pool
+
+__all__ = ["EngineTimeout", "Plug"]
+
+SEEDS = 2**63
+_OPTIONS = frozenset(("processes", "queue_length_max", "picture_seconds_max"))
+_PROCESSES_DEFAULT_MAX = 4
+
+
+class Plug:
+    """The engine. Options: `processes`, `queue_length_max` (waiting pictures), `picture_seconds_max`."""
+
+    output_formats: ClassVar[frozenset[OutputFormat]] = frozenset(OutputFormat)
+
+    def __init__(self, options: Mapping[str, object]) -> None:
+        unknown = sorted(set(options) - _OPTIONS)
+        if unknown:
+            raise ValueError(f"The illustrator knows no option {unknown[0]!r}; it knows {', '.join(sorted(_OPTIONS))}.")
+        self._processes = _whole(
+            options, "processes", least=1, default=min(os.cpu_count() or 1, _PROCESSES_DEFAULT_MAX)
+        )
+        self._queue_length_max = _whole(options, "queue_length_max", least=0, default=64)
+        self._picture_seconds_max = _seconds(options, "picture_seconds_max", default=60.0)
+        self._pool: Pool | None = None
+
+    async def open(self) -> None:
+        """Start the painting processes."""
+        assert self._pool is None, "opened twice"
+        pool = Pool(
+            processes=self._processes,
+            queue_length_max=self._queue_length_max,
+            picture_seconds_max=self._picture_seconds_max,
+        )
+        await pool.open()
+        self._pool = pool
+
+    async def close(self) -> None:
+        """End them; unfinished pictures are abandoned."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    async def paint(self, spec: Spec) -> AsyncGenerator[Picture]:
+        """The spec's pictures, each as soon as it is done."""
+        assert self._pool is not None, "painted before it was opened"
+        self._pool.admit(spec.n)
+        first = spec.seed if spec.seed is not None else secrets.randbelow(SEEDS)
+        errands = [
+            asyncio.create_task(self._pool.paint(spec, index=index, seed=(first + index) % SEEDS))
+            for index in range(spec.n)
+        ]
+        try:
+            for done in asyncio.as_completed(errands):
+                yield await done
+        finally:
+            for errand in errands:
+                errand.cancel()
+            await asyncio.gather(*errands, return_exceptions=True)
+
+
+def _whole(options: Mapping[str, object], name: str, *, least: int, default: int) -> int:
+    value = options.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"The illustrator's option {name!r} must be a whole number of at least {least}.")
+    return value
+
+
+def _seconds(options: Mapping[str, object], name: str, *, default: float) -> float:
+    value = options.get(name, default)
+    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+        raise ValueError(f"The illustrator's option {name!r} must be a number of seconds above 0.")
+    return float(value)

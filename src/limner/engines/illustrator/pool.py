@@ -1,0 +1,242 @@
+"""The painting processes and who waits for them: `Pool.paint` gives one picture to the next free process.
+
+A process that dies is replaced and its picture tried once more; one that is stuck is killed. An errand that nobody waits
+for any longer is finished and thrown away, since starting a process costs more than most pictures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import pickle
+import signal
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+from limner.domain.problem import Problem
+from limner.domain.spec import Picture, Spec
+from limner.engines import EngineBusy, EngineFailed
+from limner.engines.illustrator.wire import LENGTH, READY
+
+logger = logging.getLogger(__name__)
+
+STARTING_SECONDS_MAX = 30.0
+ATTEMPTS = 2
+# A painter needs no secrets: of the server's environment it gets only what finds libraries and fonts.
+_ENVIRONMENT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "SYSTEMROOT",
+)
+_SOURCE = Path(__file__).parents[3]
+
+
+class EngineTimeout(Problem):
+    """A picture took longer than it may."""
+
+    code = "engine_timeout"
+    status = 504
+
+
+class _PainterDied(Exception):
+    """The process ended in the middle of an errand."""
+
+
+class _Painter:
+    """One process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._ready: bool | None = None
+
+    @classmethod
+    async def start(cls, *, picture_seconds_max: float) -> _Painter:
+        """Start a process; it is not ready yet."""
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        paths = [str(_SOURCE), *filter(None, [environment.get("PYTHONPATH")])]
+        environment |= {"PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        return cls(
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "limner.engines.illustrator.painter",
+                str(picture_seconds_max),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=environment,
+                # In a session of its own, so that Ctrl-C reaches the server alone, which then closes us in order.
+                start_new_session=True,
+            )  # fmt: skip
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    async def ready(self) -> None:
+        """Wait until it can paint; EngineFailed when it cannot."""
+        if self._ready:
+            return
+        try:
+            async with asyncio.timeout(STARTING_SECONDS_MAX):
+                answer = await self._read()
+        except TimeoutError:
+            raise EngineFailed("The illustrator's painting process did not start in time.") from None
+        if answer != READY:
+            raise EngineFailed(
+                f"The illustrator's painting process cannot start: {answer.decode(errors='replace')}. "
+                "Skia needs the system libraries libGL.so.1 and libEGL.so.1 (Debian: libgl1, libegl1)."
+            )
+        self._ready = True
+
+    async def ask(self, errand: bytes) -> bytes:
+        """One errand, one answer."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(LENGTH.pack(len(errand)))
+            self._process.stdin.write(errand)
+            await self._process.stdin.drain()
+        except (ConnectionError, RuntimeError) as trouble:
+            raise _PainterDied from trouble
+        return await self._read()
+
+    async def end(self) -> None:
+        """Kill it, and wait until it is gone."""
+        if self._process.returncode is None:
+            # Not Process.kill(): on Python 3.11 it reaps the process under asyncio's watcher, which then logs about it.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    async def _read(self) -> bytes:
+        assert self._process.stdout is not None
+        try:
+            (size,) = LENGTH.unpack(await self._process.stdout.readexactly(LENGTH.size))
+            return await self._process.stdout.readexactly(size)
+        except (asyncio.IncompleteReadError, ConnectionError) as trouble:
+            raise _PainterDied from trouble
+
+
+class Pool:
+    """As many painters as configured, and a bounded queue before them."""
+
+    def __init__(self, *, processes: int, queue_length_max: int, picture_seconds_max: float) -> None:
+        self._processes = processes
+        self._queue_length_max = queue_length_max
+        self._picture_seconds_max = picture_seconds_max
+        self._idle: deque[_Painter] = deque()
+        self._all: set[_Painter] = set()
+        self._slots = asyncio.Semaphore(processes)
+        self._errands: set[asyncio.Task[Picture]] = set()
+        self._waiting = 0
+        self._typical_seconds = 0.1
+
+    async def open(self) -> None:
+        """Start every process, and wait for the first: what keeps one from starting keeps all."""
+        painters = [await self._new() for _ in range(self._processes)]
+        self._idle.extend(painters)
+        try:
+            await painters[0].ready()
+        except (_PainterDied, EngineFailed) as trouble:
+            await self.close()
+            if isinstance(trouble, EngineFailed):
+                raise
+            raise EngineFailed("The illustrator's painting process ended as it started.") from trouble
+
+    async def close(self) -> None:
+        """End every process, and every errand with it."""
+        for errand in self._errands:
+            errand.cancel()
+        await asyncio.gather(*self._errands, return_exceptions=True)
+        await asyncio.gather(*(painter.end() for painter in self._all))
+        self._all.clear()
+        self._idle.clear()
+
+    def pids(self) -> list[int]:
+        """The ids of the processes, for those who watch over memory."""
+        return sorted(painter.pid for painter in self._all)
+
+    def admit(self, pictures: int) -> None:
+        """EngineBusy when so many more may not wait. They count from the moment their `paint` is awaited."""
+        if self._waiting + pictures > self._queue_length_max + self._processes:
+            seconds = max(1.0, round(self._waiting * self._typical_seconds / self._processes, 1))
+            raise EngineBusy(
+                f"The illustrator has {self._waiting} pictures to paint already. Ask again in {seconds:g} seconds.",
+                retry_after_seconds=seconds,
+            )
+
+    async def paint(self, spec: Spec, *, index: int, seed: int) -> Picture:
+        """One picture. Cancelling lets a process that has begun finish for nobody."""
+        self._waiting += 1
+        try:
+            await self._slots.acquire()
+        except BaseException:
+            self._waiting -= 1
+            raise
+        errand = asyncio.create_task(self._perform(spec, index=index, seed=seed))
+        self._errands.add(errand)
+        errand.add_done_callback(self._finished)
+        return await asyncio.shield(errand)
+
+    def _finished(self, errand: asyncio.Task[Picture]) -> None:
+        self._errands.discard(errand)
+        self._slots.release()
+        self._waiting -= 1
+        if not errand.cancelled() and errand.exception() is not None:
+            # Read, so that an errand which nobody waits for is not reported as forgotten; whoever waits has it too.
+            logger.warning("illustrator.errand_failed reason=%s", type(errand.exception()).__name__)
+
+    async def _perform(self, spec: Spec, *, index: int, seed: int) -> Picture:
+        errand = pickle.dumps((spec, index, seed))
+        began = time.monotonic()
+        for _ in range(ATTEMPTS):
+            try:
+                answer = pickle.loads(await self._ask_one(errand))  # noqa: S301 - our own child wrote it
+            except _PainterDied:
+                logger.warning("illustrator.painter_died index=%s", index)
+                continue
+            if not isinstance(answer, Picture):
+                logger.error("illustrator.painting_broke reason=%s", answer)
+                raise EngineFailed("The illustrator broke while it painted this picture.")
+            self._typical_seconds += 0.2 * (time.monotonic() - began - self._typical_seconds)
+            return answer
+        raise EngineFailed("The illustrator's painting process ended twice while it painted this picture.")
+
+    async def _ask_one(self, errand: bytes) -> bytes:
+        """Send an errand to an idle painter. One that died, was stuck or was interrupted does not come back."""
+        painter = self._idle.popleft() if self._idle else await self._new()
+        try:
+            await painter.ready()
+            async with asyncio.timeout(self._picture_seconds_max):
+                answer = await painter.ask(errand)
+        except TimeoutError:
+            await self._drop(painter)
+            raise EngineTimeout(f"The picture took longer than {self._picture_seconds_max:g} seconds.") from None
+        except BaseException:
+            await self._drop(painter)
+            raise
+        self._idle.append(painter)
+        return answer
+
+    async def _new(self) -> _Painter:
+        painter = await _Painter.start(picture_seconds_max=self._picture_seconds_max)
+        self._all.add(painter)
+        return painter
+
+    async def _drop(self, painter: _Painter) -> None:
+        self._all.discard(painter)
+        await asyncio.shield(painter.end())

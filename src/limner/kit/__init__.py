@@ -1,0 +1,1 @@
+"""Tools that know nothing of us: they would serve any other project as well."""

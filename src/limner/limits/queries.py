@@ -1,0 +1,11 @@
+"""All SQL of this room: calls of its functions in the schema."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TAKE: Final = "limits_take({}, {}, {}, {})"
+
+GIVE_BACK: Final = "limits_give_back({})"
+
+OVER_THE_LIMIT: Final = "LM001"

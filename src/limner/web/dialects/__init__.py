@@ -1,0 +1,1 @@
+"""The languages that callers speak: parsing what they send, rendering what they get, errors included."""

@@ -1,0 +1,1 @@
+"""The Images API on its two prefixes: one parser, one renderer, one table of what differs."""

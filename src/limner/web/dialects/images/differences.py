@@ -1,0 +1,128 @@
+"""What differs between the two prefixes: defaults, and the words for each trouble.
+
+`/openai` speaks as the vendor of the seed document does, `/v1` as OpenAI does. Everywhere else our own codes are used,
+in the same form. docs/errors.md is generated from this table; a test sees to it that no `Problem` is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from limner.domain.ask import ResponseFormat
+
+INVALID: Final = "invalid_request_error"
+_IMAGE: Final = "image_generation_user_error"
+_RATE: Final = "rate_limit_error"
+_QUOTA: Final = "insufficient_quota"
+_SERVER: Final = "server_error"
+_OVERLOADED: Final = "service_unavailable_error"
+
+
+class Wire(NamedTuple):
+    """How a trouble is told: HTTP status, the code that programs look at, OpenAI's kind of error."""
+
+    status: int
+    code: str
+    type: str
+
+
+class Words(NamedTuple):
+    """One trouble in both languages; `hint` tells the reader of docs/errors.md what to do."""
+
+    vendor: Wire
+    openai: Wire
+    hint: str
+
+
+def _same(status: int, vendor_code: str, openai_code: str, type_: str, hint: str) -> Words:
+    return Words(Wire(status, vendor_code, type_), Wire(status, openai_code, type_), hint)
+
+
+WORDS: Final[Mapping[str, Words]] = {
+    "no_key": _same(401, "no_token", "missing_api_key", INVALID, "Send `Authorization: Bearer <key>`."),
+    "unknown_key": _same(401, "invalid_token", "invalid_api_key", INVALID, "Check the key and the address."),
+    "expired_key": _same(401, "token_expired", "api_key_expired", INVALID, "Make a new key."),
+    "disabled_key": _same(403, "disabled", "api_key_disabled", INVALID, "Ask the operator, or use another key."),
+    "model_not_allowed": Words(
+        Wire(400, "token_mismatched", INVALID),
+        Wire(403, "model_not_found", INVALID),
+        "Use a model that the key is for, or another key.",
+    ),
+    "unknown_model": Words(
+        Wire(400, "bad_request", INVALID),
+        Wire(404, "model_not_found", INVALID),
+        "Use a name that `GET /v1/models` lists.",
+    ),
+    "malformed_json": _same(400, "bad_request", "invalid_json", INVALID, "The message says at which line and column."),
+    "missing_parameter": _same(400, "bad_request", "missing_required_parameter", INVALID, "Send the named field."),
+    "unknown_parameter": _same(400, "bad_request", "unknown_parameter", INVALID, "Leave the named field out."),
+    "invalid_type": _same(400, "bad_request", "invalid_type", INVALID, "Send the named field in the type it says."),
+    "invalid_value": _same(400, "bad_request", "invalid_value", _IMAGE, "The message lists what is allowed."),
+    "body_too_large": _same(413, "content_too_large", "request_too_large", INVALID, "Send less."),
+    "not_offered": _same(400, "api_not_implemented", "not_implemented", INVALID, "This server does not do that."),
+    "unknown_path": Words(
+        Wire(400, "api_not_implemented", INVALID), Wire(404, "unknown_url", INVALID), "Check the path."
+    ),
+    "wrong_method": _same(
+        405, "api_not_implemented", "method_not_allowed", INVALID, "Use a method that `Allow` lists."
+    ),
+    "refused": Words(
+        Wire(403, "forbidden", INVALID), Wire(400, "content_policy_violation", INVALID), "Change the prompt."
+    ),
+    "too_many_requests": _same(429, "too_many_requests", "rate_limit_exceeded", _RATE, "Wait for `Retry-After`."),
+    "too_many_at_once": _same(429, "too_many_requests", "rate_limit_exceeded", _RATE, "Wait for a request to end."),
+    "credits_used_up": Words(
+        Wire(403, "used_up", _QUOTA), Wire(429, "insufficient_quota", _QUOTA), "Ask the operator for credits."
+    ),
+    "spend_limit_reached": Words(
+        Wire(403, "used_up", _QUOTA),
+        Wire(429, "project_spend_limit_exceeded", _QUOTA),
+        "Raise the key's limit, or use another key.",
+    ),
+    "engine_busy": _same(503, "busy", "server_is_overloaded", _OVERLOADED, "Wait for `Retry-After`."),
+    "engine_failed": _same(500, "api_error", "engine_failed", _SERVER, "Try again; the operator's log has more."),
+    "engine_timeout": _same(504, "timeout", "timeout", _SERVER, "Ask for less, or try again."),
+    "timed_out": _same(504, "timeout", "timeout", _SERVER, "Ask for less, or try again."),
+    "storage_failed": _same(500, "api_error", "storage_failed", _SERVER, "The operator must look at the storage."),
+    "database_unavailable": _same(503, "busy", "service_unavailable", _OVERLOADED, "Wait for `Retry-After`."),
+    "task_abandoned": _same(500, "api_error", "task_abandoned", _SERVER, "Try again."),
+    "interrupted": _same(503, "busy", "service_unavailable", _OVERLOADED, "Try again."),
+    "internal": _same(500, "api_error", "internal_error", _SERVER, "Tell the operator the trace id."),
+    "file_missing": _same(404, "not_found", "not_found", INVALID, "Paint it again."),
+    "link_expired": _same(
+        403, "forbidden", "link_expired", INVALID, "Ask for the picture again: links live for a set time."
+    ),
+    "link_forged": _same(403, "forbidden", "link_invalid", INVALID, "Use the link exactly as it was answered."),
+    "range_unsatisfiable": _same(416, "bad_request", "range_not_satisfiable", INVALID, "Ask within the file's length."),
+    # Only the management commands and, later, the console raise these.
+    "no_such_account": _same(404, "not_found", "not_found", INVALID, "`limner accounts list` shows all."),
+    "account_exists": _same(409, "duplication", "conflict", INVALID, "Choose another name."),
+    "no_such_key": _same(404, "not_found", "not_found", INVALID, "`limner keys list` shows all."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One prefix. `response_format` None: the model's profile decides. `model` None: it must be given."""
+
+    prefix: str
+    model: str | None
+    response_format: ResponseFormat | None
+    is_vendor: bool
+
+    def wire(self, code: str) -> Wire:
+        """How this prefix tells the trouble with our code."""
+        words = WORDS[code]
+        return words.vendor if self.is_vendor else words.openai
+
+
+VENDOR: Final = Dialect(prefix="/openai", model=None, response_format="url", is_vendor=True)
+OPENAI: Final = Dialect(prefix="/v1", model="dall-e-2", response_format=None, is_vendor=False)
+DIALECTS: Final = (VENDOR, OPENAI)
+
+
+def dialect_of(path: str) -> Dialect:
+    """The dialect to speak on a path; OpenAI's where neither prefix is."""
+    return VENDOR if path == VENDOR.prefix or path.startswith(VENDOR.prefix + "/") else OPENAI

@@ -1,0 +1,154 @@
+"""From a request's bytes to an `Ask`: one Pydantic call, and every fault told with its field and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from limner.domain.ask import Ask
+from limner.domain.problem import MissingParameter, NotOffered, Problem, UnknownParameter
+from limner.web.dialects.images.differences import Dialect
+
+
+class MalformedJson(Problem):
+    """The body is not JSON."""
+
+    code = "malformed_json"
+    status = 400
+
+
+class InvalidType(Problem):
+    """A field is of a type that it cannot have."""
+
+    code = "invalid_type"
+    status = 400
+
+
+_Whole = Annotated[int, Field(strict=True)]
+_Words = Annotated[str, Field(strict=True)]
+_YesNo = Annotated[bool, Field(strict=True)]
+
+
+class GenerationBody(BaseModel):
+    """The body of POST .../images/generations. null is the same as not given."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    prompt: _Words | None = None
+    """What to paint."""
+    model: _Words | None = None
+    """A name that GET /v1/models lists."""
+    n: _Whole | None = None
+    """How many pictures."""
+    size: _Words | None = None
+    """Width x height in pixels, such as 1024x1024, or auto."""
+    quality: _Words | None = None
+    """standard or hd for dall-e models; low, medium, high for GPT image models; auto for all."""
+    style: _Words | None = None
+    """vivid or natural."""
+    response_format: _Words | None = None
+    """url or b64_json."""
+    output_format: _Words | None = None
+    """png, jpeg, webp or svg."""
+    output_compression: _Whole | None = None
+    """0 to 100, for jpeg and webp."""
+    background: _Words | None = None
+    """transparent, opaque or auto."""
+    moderation: _Words | None = None
+    """auto or low."""
+    user: _Words | None = None
+    """Who of the caller's own users asks; kept with the task."""
+    safety_identifier: _Words | None = None
+    """The newer name of user."""
+    seed: _Whole | None = None
+    """The same seed gives the same picture."""
+    stream: _YesNo | None = None
+    """Must be false: pictures come whole."""
+    partial_images: _Whole | None = None
+    """Must be 0: pictures come whole."""
+    callback_url: _Words | None = None
+    """Must be left out: answers come with the request."""
+    async_: _YesNo | None = Field(default=None, alias="async")
+    """Must be false: answers come with the request."""
+
+
+_NOT_OFFERED: Final = {
+    "stream": "streaming is not offered here yet: leave 'stream' out",
+    "partial_images": "partial pictures are not offered here yet: leave 'partial_images' out",
+    "callback_url": "callbacks are not offered here yet: leave 'callback_url' out and wait for the answer",
+    "async": "asynchronous tasks are not offered here yet: leave 'async' out and wait for the answer",
+}
+_TYPES: Final = {
+    "int_type": "a whole number",
+    "string_type": "text in quotes",
+    "bool_type": "true or false",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "string_unicode": "valid text",
+}
+_POSITION: Final = re.compile(r"Invalid JSON: (.*)")
+_NAMES: Final = tuple(field.alias or name for name, field in GenerationBody.model_fields.items())
+
+
+def generation(body: bytes, *, dialect: Dialect) -> Ask:
+    """What the body asks for. Raises `MalformedJson`, `InvalidType`, `MissingParameter`, `UnknownParameter` or `NotOffered`."""
+    if not body.strip():
+        raise MalformedJson(
+            'the body is empty: send JSON such as {"model": "dall-e-3", "prompt": "A cute baby sea otter"}'
+        )
+    try:
+        parsed = GenerationBody.model_validate_json(body)
+    except ValidationError as error:
+        raise _problem(error) from None
+    for name, value in (
+        ("stream", parsed.stream),
+        ("partial_images", parsed.partial_images),
+        ("callback_url", parsed.callback_url),
+        ("async", parsed.async_),
+    ):
+        if value:
+            raise NotOffered(_NOT_OFFERED[name], param=name)
+    if parsed.prompt is None:
+        raise MissingParameter("prompt is missing: say what to paint", param="prompt")
+    model = parsed.model or dialect.model
+    if model is None:
+        raise MissingParameter("model is missing: name one, such as dall-e-3 (GET /v1/models lists all)", param="model")
+    return Ask(
+        prompt=parsed.prompt,
+        model=model,
+        n=parsed.n,
+        size=parsed.size,
+        quality=parsed.quality,
+        style=parsed.style,
+        response_format=parsed.response_format,
+        output_format=parsed.output_format,
+        output_compression=parsed.output_compression,
+        background=parsed.background,
+        moderation=parsed.moderation,
+        user=parsed.user,
+        safety_identifier=parsed.safety_identifier,
+        seed=parsed.seed,
+    )
+
+
+def _problem(error: ValidationError) -> Problem:
+    """The first fault, in words. One at a time: whoever mends it sends the request again anyway."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    name = str(fault["loc"][0]) if fault["loc"] else ""
+    match fault["type"]:
+        case "json_invalid":
+            found = _POSITION.search(fault["msg"])
+            return MalformedJson(f"the body is not valid JSON: {found[1] if found else fault['msg']}")
+        case "model_type":
+            return MalformedJson(
+                'the body must be a JSON object, such as {"model": "dall-e-3", "prompt": "A cute baby sea otter"}'
+            )
+        case "extra_forbidden":
+            near = difflib.get_close_matches(name[:80], _NAMES, n=1)
+            hint = f": did you mean '{near[0]}'?" if near else ": leave it out"
+            return UnknownParameter(f"there is no parameter '{name[:80]}'{hint}", param=name[:80])
+        case kind:
+            return InvalidType(f"{name} must be {_TYPES.get(kind, fault['msg'])}", param=name)

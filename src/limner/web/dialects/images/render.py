@@ -1,0 +1,163 @@
+"""From values to the wire: answers, headers, errors. The same for both prefixes but for what `differences` says."""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import Any, Final
+
+import orjson
+
+from limner.catalog import rules as catalog_rules
+from limner.catalog.models import FreeSizes, Model
+from limner.domain.money import MICRO_PER_CREDIT, in_credits
+from limner.domain.problem import Problem
+from limner.flow.deliver import Delivery
+from limner.limits.models import Allowance
+from limner.limits.service import TooManyRequests
+from limner.web.dialects.images.differences import Dialect
+
+_RETRY_AFTER_SECONDS_MAX: Final = 120  # the OpenAI SDK does not retry at all when it is told to wait for longer
+_QUOTA_CODES: Final = frozenset({"credits_used_up", "spend_limit_reached"})
+
+
+def delivery_body(delivery: Delivery, *, trace_id: str) -> bytes:
+    """The answer: the seed's fields, `usage`, and `task_id` and `trace_id` beside them."""
+    head = {"created": delivery.created_at_seconds}
+    tail = {"usage": _usage(delivery), "task_id": str(delivery.task_id), "trace_id": trace_id}
+    pictures = b",".join(_picture(image.revised_prompt, image.url, image.data) for image in delivery.images)
+    return b'%b,"data":[%b],%b' % (orjson.dumps(head)[:-1], pictures, orjson.dumps(tail)[1:])
+
+
+def _picture(revised_prompt: str, url: str | None, data: bytes | None) -> bytes:
+    words = orjson.dumps({"revised_prompt": revised_prompt, **({"url": url} if url else {})})
+    if data is None:
+        return words
+    # Base64 needs no escaping: no JSON library has to look at megabytes of it.
+    return b'%b,"b64_json":"%b"}' % (words[:-1], base64.b64encode(data))
+
+
+def _usage(delivery: Delivery) -> dict[str, Any]:
+    text = catalog_rules.text_tokens(delivery.spec.prompt)
+    images = len(delivery.images) * catalog_rules.image_tokens(
+        width=delivery.spec.width, height=delivery.spec.height, quality=delivery.spec.quality
+    )
+    return {
+        "total_tokens": text + images,
+        "input_tokens": text,
+        "output_tokens": images,
+        "input_tokens_details": {"text_tokens": text, "image_tokens": 0},
+        "output_tokens_details": {"text_tokens": 0, "image_tokens": images},
+    }
+
+
+def delivery_headers(delivery: Delivery) -> dict[str, str]:
+    """Cost, balance and where the key's limits stand."""
+    return {
+        "x-credits-cost": in_credits(delivery.charged),
+        "x-credits-remaining": in_credits(delivery.credits_left),
+        **allowance_headers(delivery.allowance),
+    }
+
+
+def allowance_headers(allowance: Allowance) -> dict[str, str]:
+    """The RateLimit draft's fields, and OpenAI's names for the same."""
+    limit, remaining = allowance.policy.requests_per_minute, allowance.remaining
+    return {
+        "ratelimit-policy": f'"requests";q={limit};w=60, "concurrent";q={allowance.policy.concurrent};qu="concurrent-requests"',
+        "ratelimit": f'"requests";r={remaining};t={math.ceil(allowance.full_in_seconds)}',
+        "x-ratelimit-limit-requests": str(limit),
+        "x-ratelimit-remaining-requests": str(remaining),
+        "x-ratelimit-reset-requests": _duration(allowance.full_in_seconds),
+    }
+
+
+def _duration(seconds: float) -> str:
+    """As OpenAI writes it: 12ms, 3s, 6m0s."""
+    if seconds < 1:
+        return f"{math.ceil(seconds * 1000)}ms"
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def problem_status(problem: Problem, *, dialect: Dialect) -> int:
+    """The HTTP status."""
+    return dialect.wire(problem.code).status
+
+
+def problem_body(problem: Problem, *, dialect: Dialect, trace_id: str) -> bytes:
+    """The error, in the one form that serves both worlds."""
+    wire = dialect.wire(problem.code)
+    error = {"code": wire.code, "message": problem.message, "type": wire.type, "param": problem.param}
+    return orjson.dumps({"success": False, "error": error, "trace_id": trace_id})
+
+
+def problem_headers(problem: Problem, *, dialect: Dialect) -> dict[str, str]:
+    """When to ask again, or that it makes no sense to."""
+    headers: dict[str, str] = {}
+    if isinstance(problem, TooManyRequests):
+        headers |= allowance_headers(problem.allowance)
+    if problem.retry_after_seconds is not None:
+        seconds = min(max(1, math.ceil(problem.retry_after_seconds)), _RETRY_AFTER_SECONDS_MAX)
+        headers["retry-after"] = str(seconds)
+    if problem.code in _QUOTA_CODES:
+        headers["x-should-retry"] = "false"
+    if dialect.wire(problem.code).status == 401:  # noqa: PLR2004 - RFC 9110 asks for the challenge with this one
+        headers["www-authenticate"] = 'Bearer realm="limner"'
+    return headers
+
+
+def model_card(model: Model) -> dict[str, Any]:
+    """A model in OpenAI's shape, with its abilities beside it."""
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "limner",
+        "description": model.description,
+        "engine": model.engine,
+        "abilities": _abilities(model),
+    }
+
+
+def _abilities(model: Model) -> dict[str, Any]:
+    profile = model.profile
+    width, height = profile.default_size
+    known: dict[str, dict[str, Any]] = {
+        "prompt": {"type": "string", "required": True, "max_length": profile.prompt_characters_max},
+        "n": {"type": "integer", "minimum": 1, "maximum": profile.n_max, "default": 1},
+        "size": {"type": "string", **_sizes(profile.sizes), "default": "auto", "auto": f"{width}x{height}"},
+        "quality": {"type": "string", "enum": list(profile.qualities), "default": "auto"},
+        "style": {"type": "string", "enum": ["vivid", "natural"], "default": "vivid"},
+        "response_format": {"type": "string", "enum": ["url", "b64_json"], "default": profile.response_format},
+        "output_format": {"type": "string", "enum": list(profile.output_formats), "default": "png"},
+        "output_compression": {"type": "integer", "minimum": 0, "maximum": 100, "default": 100},
+        "background": {"type": "string", "enum": ["auto", "opaque", "transparent"], "default": "auto"},
+        "moderation": {"type": "string", "enum": ["auto", "low"], "default": "auto"},
+        "user": {"type": "string"},
+        "safety_identifier": {"type": "string"},
+        "seed": {"type": "integer", "minimum": 0},
+    }
+    return {
+        "profile": profile.name,
+        "parameters": {name: rule for name, rule in known.items() if name in profile.parameters},
+        "price_unit": "credit",
+        "prices": {
+            size: {quality.value: micro / MICRO_PER_CREDIT for quality, micro in row.items()}
+            for size, row in model.prices.items()
+        },
+    }
+
+
+def _sizes(sizes: tuple[tuple[int, int], ...] | FreeSizes) -> dict[str, Any]:
+    if isinstance(sizes, FreeSizes):
+        return {
+            "pattern": "^(auto|[0-9]+x[0-9]+)$",
+            "step": sizes.step,
+            "edge_minimum": sizes.edge_min,
+            "edge_maximum": sizes.edge_max,
+            "pixels_minimum": sizes.pixels_min,
+            "pixels_maximum": sizes.pixels_max,
+            "ratio_maximum": sizes.ratio_max,
+        }
+    return {"enum": ["auto", *(f"{width}x{height}" for width, height in sizes)]}

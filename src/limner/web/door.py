@@ -1,0 +1,170 @@
+"""The outermost layer: every request gets its id and its limits, every answer its headers, every trouble its words.
+
+The only place where a `Problem` becomes an answer, and where anything else that escaped is logged, once, with its trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from limner.domain.problem import Problem
+from limner.flow.generate import Broken
+from limner.kit.logs import event
+from limner.web import trace
+from limner.web.dialects.images import render
+from limner.web.dialects.images.differences import dialect_of
+
+_log = logging.getLogger(__name__)
+
+
+class BodyTooLarge(Problem):
+    """The request's body is over the limit."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class UnknownPath(Problem):
+    """There is nothing at this path."""
+
+    code = "unknown_path"
+    status = 404
+
+
+class WrongMethod(Problem):
+    """There is something at this path, for another method."""
+
+    code = "wrong_method"
+    status = 405
+
+
+class Door:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, *, body_bytes_max: int) -> None:
+        self._app = app
+        self._body_bytes_max = body_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or pass a lifespan through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        visit = _Visit(scope, send)
+        try:
+            self._check_declared_length(scope)
+            await self._app(scope, self._counted(receive), visit.send)
+        except asyncio.CancelledError:
+            visit.status = 499
+            raise
+        except Exception as error:  # noqa: BLE001 - told to the caller, and logged if it is a bug
+            await visit.answer(_as_problem(error, scope, visit.trace_id))
+        finally:
+            visit.log()
+
+    def _check_declared_length(self, scope: Scope) -> None:
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > self._body_bytes_max:
+                raise self._too_large()
+
+    def _counted(self, receive: Receive) -> Receive:
+        got = 0
+
+        async def counted() -> Message:
+            nonlocal got
+            message = await receive()
+            got += len(message.get("body", b""))
+            if got > self._body_bytes_max:
+                raise self._too_large()
+            return message
+
+        return counted
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body is larger than the {self._body_bytes_max} bytes that are read here")
+
+
+class _Visit:
+    """One request on its way through the door."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.trace_id = trace.begin(scope)
+        self.status = 0
+        self._scope = scope
+        self._send = send
+        self._started = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        """Add to an answer what every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            milliseconds = str(round((time.perf_counter() - self._started) * 1000)).encode()
+            message["headers"] += [
+                (b"x-request-id", self.trace_id.encode()),
+                (b"openai-processing-ms", milliseconds),
+                (b"x-content-type-options", b"nosniff"),
+            ]
+        await self._send(message)
+
+    async def answer(self, problem: Problem) -> None:
+        """Answer with a problem, unless an answer has begun: then all that is left is to break it off."""
+        if self.status:
+            raise problem
+        dialect = dialect_of(self._scope["path"])
+        body = render.problem_body(problem, dialect=dialect, trace_id=self.trace_id)
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            "cache-control": "no-store",
+            **render.problem_headers(problem, dialect=dialect),
+            **({"allow": problem.allow} if isinstance(problem, _Allowing) else {}),
+        }
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": render.problem_status(problem, dialect=dialect),
+                "headers": [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()],
+            }
+        )
+        await self.send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else body})
+
+    def log(self) -> None:
+        """One line for the request: never its prompt, key or query."""
+        event(
+            _log,
+            "request.finished",
+            method=self._scope["method"],
+            path=self._scope["path"],
+            status=self.status,
+            seconds=time.perf_counter() - self._started,
+            trace_id=self.trace_id,
+        )
+
+
+class _Allowing(WrongMethod):
+    def __init__(self, message: str, *, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+def _as_problem(error: Exception, scope: Scope, trace_id: str) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case HTTPException(status_code=404):
+            return UnknownPath(
+                f"there is nothing at {scope['method']} {scope['path'][:200]}: pictures are made at POST /v1/images/generations"
+            )
+        case HTTPException(status_code=405):
+            allow = (error.headers or {}).get("Allow", "")
+            return _Allowing(
+                f"{scope['path'][:200]} takes {allow or 'another method'}, not {scope['method']}", allow=allow
+            )
+        case _:
+            _log.error("request.broke", exc_info=error, extra={"fields": {"trace_id": trace_id}})
+            return Broken("something went wrong on the server; nothing was charged. The trace id finds it in the log")

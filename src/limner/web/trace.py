@@ -1,0 +1,34 @@
+"""One id per request, by which everything about it can be found: body, header, webhook and log all carry it.
+
+It is a UUID whose 32 digits are an OpenTelemetry trace id; a caller that is being traced already (`traceparent`) keeps its own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from uuid import UUID
+
+from starlette.types import Scope
+
+from limner.kit.ids import uuid7
+
+_STATE_KEY: Final = "limner.trace_id"
+_TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def begin(scope: Scope) -> str:
+    """Give the request its id."""
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            found = _TRACEPARENT.match(value)
+            if found and found[1] != b"0" * 32:
+                scope[_STATE_KEY] = str(UUID(found[1].decode()))
+                return str(scope[_STATE_KEY])
+    scope[_STATE_KEY] = str(uuid7())
+    return str(scope[_STATE_KEY])
+
+
+def trace_id_of(scope: Scope) -> str:
+    """The id that the request was given."""
+    return str(scope[_STATE_KEY])

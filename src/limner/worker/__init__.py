@@ -1,0 +1,1 @@
+"""The loops that a node runs beside its requests."""

@@ -1,0 +1,54 @@
+"""Writes the two lock files (`make lock`): versions and hashes for every platform, and no address of any index.
+
+requirements.lock is what running from the tree needs: the dependencies, and the build requirements since the tree is
+installed without build isolation. requirements-dev.lock adds the group `dev`, at the same versions.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RUN, DEV = "requirements.lock", "requirements-dev.lock"
+IN_PLACE = "editables>=0.5"  # hatchling wants it when it installs a tree in place
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Lock what runs, then what develops within it. `arguments` go to uv, such as --upgrade."""
+    uv = _uv()
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder) / "build.in"
+        requirements.write_text("\n".join([*build, IN_PLACE]) + "\n", encoding="utf-8")
+        _compile(uv, "pyproject.toml", str(requirements), output=RUN, extra=arguments)
+        _compile(
+            uv, "pyproject.toml", str(requirements), "--group", "dev", "--constraint", RUN, output=DEV, extra=arguments
+        )
+
+
+def _uv() -> str:
+    found = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+    if found:
+        return found
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "uv"], check=True)
+    return str(Path(sys.executable).parent / "uv")
+
+
+def _compile(uv: str, *inputs: str, output: str, extra: Sequence[str]) -> None:
+    command = [
+        *(uv, "pip", "compile", *inputs, "--output-file", output),
+        *("--generate-hashes", "--universal", "--python-version", "3.11", "--no-annotate"),
+        *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock", "--quiet"),
+    ]
+    subprocess.run([*command, *extra], cwd=ROOT, check=True)
+    print(f"{output}: {sum(line[:1].isalpha() for line in (ROOT / output).read_text().splitlines())} packages")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
