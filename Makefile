@@ -48,8 +48,8 @@ docs-check: $(DEV) ## Whether the generated pages are what the code says
 ##@ Working on it
 
 format: $(DEV) ## Format the code and mend what can be mended without thinking
+	@$(BIN)/ruff check --fix --exit-zero --quiet
 	@$(BIN)/ruff format
-	@$(BIN)/ruff check --fix
 
 docs: $(DEV) ## Write the generated pages of docs/ anew
 	@$(BIN)/python tools/generate_docs.py

@@ -96,7 +96,11 @@ async def running_of(house: House, person: Person) -> int:
 
 async def assert_nothing_under_way(house: House, person: Person) -> None:
     """Nothing is held, nothing counts as running, and the book adds up."""
-    balance, budget, entries = await balance_of(house, person), await budget_of(house, person), await entries_of(house, person)
+    balance, budget, entries = (
+        await balance_of(house, person),
+        await budget_of(house, person),
+        await entries_of(house, person),
+    )
     assert (balance.held, budget.held, await running_of(house, person)) == (0, 0, 0)
     assert sum(entry.amount for entry in entries) == balance.balance
     assert sum(entry.held for entry in entries) == 0

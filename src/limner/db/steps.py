@@ -16,11 +16,11 @@ import asyncpg
 
 from limner.domain.problem import Problem
 
-_Result = TypeVar("_Result", covariant=True)
+_Result_co = TypeVar("_Result_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step(Generic[_Result]):
+class Step(Generic[_Result_co]):
     """An act of one room, ready to be done together with those of others.
 
     `call` is a call of one of the schema's functions, with {} for each of `arguments`. `read` makes the result of what
@@ -29,7 +29,7 @@ class Step(Generic[_Result]):
 
     call: str
     arguments: tuple[object, ...]
-    read: Callable[[Any], _Result]
+    read: Callable[[Any], _Result_co]
     refusals: Mapping[str, Callable[[str], Problem]] = field(default_factory=dict)
 
 
@@ -49,7 +49,7 @@ def _select(calls: tuple[tuple[str, int], ...]) -> str:
     """Cached, so that the server's plans for it are found again."""
     numbers = itertools.count(1)
     made = (call.format(*(f"${next(numbers)}" for _ in range(count))) for call, count in calls)
-    return f"SELECT {', '.join(made)}"  # noqa: S608 - calls are the rooms' own text; every value is a parameter
+    return f"SELECT {', '.join(made)}"
 
 
 def results(steps: Sequence[Step[Any]], row: Sequence[Any]) -> tuple[Any, ...]:

@@ -54,6 +54,7 @@ async def generate(house: House, *, principal: Principal, ask: Ask, trace_id: st
     event(
         _log,
         "task.finished",
+        level=logging.DEBUG,  # the request's own line follows at once
         task_id=admitted.task.id,
         model=admitted.task.model,
         pictures=len(performed.images),

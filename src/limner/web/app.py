@@ -1,14 +1,16 @@
-"""The ASGI application: routes in one list, and the door around them."""
+"""The ASGI application: routes in one list, and the door around them.
+
+Bare Starlette: FastAPI's layers cost more than everything else that happens to a small request here (docs/adr/0004).
+"""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import functools
 
 import orjson
-from fastapi import FastAPI, Request, Response
-from fastapi.openapi.utils import get_openapi
-from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 import limner
@@ -17,41 +19,44 @@ from limner.web import files
 from limner.web.dialects.images import openapi
 from limner.web.dialects.images import routes as images_routes
 from limner.web.door import Door
+from limner.web.site import house_of, route
+
+_JSON = "application/json"
 
 
 def make_app(house: House, *, body_bytes_max: int) -> ASGIApp:
     """The application that serves `house`, which its maker opens and closes."""
-    app = FastAPI(
-        title="limner", version=limner.__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json"
-    )
-    app.state.house = house
-    app.router.routes += [*images_routes.routes(), *files.routes(), Route("/", _hello, methods=["GET"])]
-    app.openapi = lambda: _describe(app)  # type: ignore[method-assign] # FastAPI's documented way to extend its schema
-    app.add_exception_handler(HTTPException, _let_it_fly)
-    return Door(app, body_bytes_max=body_bytes_max)
+    router = Router([*images_routes.routes(), *files.routes(), *_routes()], redirect_slashes=False)
+    return Door(router, house=house, body_bytes_max=body_bytes_max)
 
 
-def _describe(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        document["paths"] |= openapi.paths()
-        document["components"] = openapi.components()
-        app.openapi_schema = document
-    return app.openapi_schema
-
-
-async def _let_it_fly(_request: Request, error: Exception) -> NoReturn:
-    """The door knows how to say it."""
-    raise error
+def _routes() -> list[Route]:
+    return [route("/", _hello, methods=["GET"]), route("/openapi.json", _openapi, methods=["GET"])]
 
 
 async def _hello(request: Request) -> Response:
-    house: House = request.app.state.house
+    address = house_of(request).public_url
     where = {
         "name": "limner",
         "version": limner.__version__,
-        "generations": f"{house.public_url}/v1/images/generations",
-        "models": f"{house.public_url}/v1/models",
-        "openapi": f"{house.public_url}/openapi.json",
+        "generations": f"{address}/v1/images/generations",
+        "models": f"{address}/v1/models",
+        "openapi": f"{address}/openapi.json",
     }
-    return Response(orjson.dumps(where), media_type="application/json")
+    return Response(orjson.dumps(where), media_type=_JSON)
+
+
+async def _openapi(_request: Request) -> Response:
+    return Response(_document(), media_type=_JSON)
+
+
+@functools.cache
+def _document() -> bytes:
+    return orjson.dumps(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "limner", "version": limner.__version__},
+            "paths": openapi.paths(),
+            "components": openapi.components(),
+        }
+    )

@@ -8,17 +8,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import Final
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner.domain.problem import Problem
 from limner.flow.generate import Broken
+from limner.flow.house import House
 from limner.kit.logs import event
 from limner.web import trace
 from limner.web.dialects.images import render
 from limner.web.dialects.images.differences import dialect_of
+from limner.web.site import furnish
 
+_CLIENT_GONE: Final = 499  # as nginx writes it; it stands in the log only
 _log = logging.getLogger(__name__)
 
 
@@ -46,8 +51,9 @@ class WrongMethod(Problem):
 class Door:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, *, body_bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, *, house: House, body_bytes_max: int) -> None:
         self._app = app
+        self._house = house
         self._body_bytes_max = body_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,12 +62,17 @@ class Door:
             await self._app(scope, receive, send)
             return
         visit = _Visit(scope, send)
+        # Starlette's router raises what it cannot route only where it is told that somebody listens.
+        scope["app"] = self
+        furnish(scope, self._house)
         try:
             self._check_declared_length(scope)
             await self._app(scope, self._counted(receive), visit.send)
         except asyncio.CancelledError:
-            visit.status = 499
+            visit.status = _CLIENT_GONE
             raise
+        except ClientDisconnect:
+            visit.status = _CLIENT_GONE  # there is nobody to answer
         except Exception as error:  # noqa: BLE001 - told to the caller, and logged if it is a bug
             await visit.answer(_as_problem(error, scope, visit.trace_id))
         finally:
@@ -89,6 +100,10 @@ class Door:
         return BodyTooLarge(f"the body is larger than the {self._body_bytes_max} bytes that are read here")
 
 
+class BrokenOffError(Exception):
+    """An answer had begun and cannot be finished: the server closes the connection, so that the caller notices."""
+
+
 class _Visit:
     """One request on its way through the door."""
 
@@ -114,7 +129,8 @@ class _Visit:
     async def answer(self, problem: Problem) -> None:
         """Answer with a problem, unless an answer has begun: then all that is left is to break it off."""
         if self.status:
-            raise problem
+            event(_log, "answer.broken_off", level=logging.WARNING, code=problem.code, trace_id=self.trace_id)
+            raise BrokenOffError from problem
         dialect = dialect_of(self._scope["path"])
         body = render.problem_body(problem, dialect=dialect, trace_id=self.trace_id)
         headers = {

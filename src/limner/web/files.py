@@ -17,6 +17,7 @@ from limner.flow.deliver import FILES_PATH
 from limner.flow.house import House
 from limner.kit import signing
 from limner.storage import StoredFile
+from limner.web.site import house_of, route
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _MEDIA_TYPES: Final = {form.value: form.media_type for form in OutputFormat}
@@ -52,11 +53,11 @@ class Part(NamedTuple):
 
 def routes() -> list[Route]:
     """GET and HEAD of pictures."""
-    return [Route(FILES_PATH + "{key:path}", _file, methods=["GET", "HEAD"])]
+    return [route(FILES_PATH + "{key:path}", _file, methods=["GET", "HEAD"])]
 
 
 async def _file(request: Request) -> Response:
-    house: House = request.app.state.house
+    house = house_of(request)
     now = house.clock.now()
     until = _verified(house, request, now=now)
     key = request.path_params["key"]

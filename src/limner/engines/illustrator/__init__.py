@@ -1,25 +1,34 @@
 """The embedded illustrator: prompt to Scene to SVG to pixels, without a model, a network or a GPU.
 
 `Plug` runs in the server and only hands out work; the drawing happens in painting processes (`pool`, `painter`, `studio`).
-Importing this package loads no Skia, no numpy and no art: a test holds it to that.
+Importing this package loads no Skia, no numpy and no art: a test holds it to that. It does not load asyncio either, since
+each painting process passes through here too, and would start a tenth of a second later.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import secrets
 from collections.abc import AsyncGenerator, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from limner.domain.problem import Problem
 from limner.domain.spec import OutputFormat, Picture, Spec
-from limner.engines.illustrator.pool import EngineTimeout, Pool
+
+if TYPE_CHECKING:
+    from limner.engines.illustrator.pool import Pool
 
 __all__ = ["EngineTimeout", "Plug"]
 
 SEEDS = 2**63
 _OPTIONS = frozenset(("processes", "queue_length_max", "picture_seconds_max"))
 _PROCESSES_DEFAULT_MAX = 4
+
+
+class EngineTimeout(Problem):
+    """A picture took longer than it may."""
+
+    code = "engine_timeout"
+    status = 504
 
 
 class Plug:
@@ -40,6 +49,8 @@ class Plug:
 
     async def open(self) -> None:
         """Start the painting processes."""
+        from limner.engines.illustrator.pool import Pool
+
         assert self._pool is None, "opened twice"
         pool = Pool(
             processes=self._processes,
@@ -55,8 +66,15 @@ class Plug:
         if pool is not None:
             await pool.close()
 
+    def pids(self) -> list[int]:
+        """The ids of the painting processes."""
+        return self._pool.pids() if self._pool is not None else []
+
     async def paint(self, spec: Spec) -> AsyncGenerator[Picture]:
         """The spec's pictures, each as soon as it is done."""
+        import asyncio
+        import secrets
+
         assert self._pool is not None, "painted before it was opened"
         self._pool.admit(spec.n)
         first = spec.seed if spec.seed is not None else secrets.randbelow(SEEDS)

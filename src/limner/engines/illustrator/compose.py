@@ -16,6 +16,7 @@ from limner.engines.illustrator.backdrops.catalogue import BACKDROPS
 from limner.engines.illustrator.scene import Placed, Scene, Wanted, Wish
 
 TRIES = 60
+_ROW_DEPTHS = {1: (0.0,), 2: (-0.3, 0.16), 3: (-0.42, -0.1, 0.2)}
 SHORT_SIDE = 1000.0
 LONG_SIDE_MAX = 3000.0
 SMALLEST = 84.0
@@ -161,7 +162,7 @@ def _items(
     for order, thing in enumerate(wanted):
         kind = kind_of(thing.slug)
         stance, sink = ("stand", 0.0) if transparent else _stance(thing.slug, place=place)
-        size = traits.size_of(thing.slug, kind) ** 0.72 * (1.0 if alone else _SIZE_WORDS.get(thing.size or "", 1.0))
+        size = traits.size_of(thing.slug, kind) ** 0.8 * (1.0 if alone else _SIZE_WORDS.get(thing.size or "", 1.0))
         for index in range(thing.count):
             colour = thing.colours[index % len(thing.colours)] if thing.colours else None
             items.append(
@@ -174,7 +175,7 @@ def _items(
                     sink=sink,
                     extent=extent_of(thing.slug),
                     main=order == 0,
-                )  # fmt: skip
+                )
             )
     return items
 
@@ -226,7 +227,7 @@ def _in_air(
     count = len(items)
     room = (scene.width * 0.92 * (bottom - top) / count) ** 0.5
     typical = sorted(item.size for item in items)[count // 2]
-    spots = []
+    spots: list[_Spot] = []
     for item in items:
         relative = max(0.6, min(1.5, (item.size / typical) ** 0.6))
         long = min(room * (0.72 if count == 1 else 0.66) * relative, scene.width * 0.8, (bottom - top) * 0.82, 660.0)
@@ -284,14 +285,14 @@ def _rows(items: list[_Item], *, scene: Scene) -> list[tuple[float, list[_Item]]
     rows: list[tuple[float, list[_Item]]] = []
     if far:
         rows.append((-0.06, far))
-    rows += _split(back, scene=scene, depths=(0.2,) if front else (0.4,))
+    rows += _split(back, scene=scene, depth=0.2 if front else 0.4)
     if front:
         shallow = scene.place in _INDOORS
-        rows += _split(front, scene=scene, depths=((0.56,) if shallow else (0.68,)) if not back else (0.74,))
+        rows += _split(front, scene=scene, depth=0.74 if back else 0.56 if shallow else 0.68)
     return rows
 
 
-def _split(items: list[_Item], *, scene: Scene, depths: tuple[float]) -> list[tuple[float, list[_Item]]]:
+def _split(items: list[_Item], *, scene: Scene, depth: float) -> list[tuple[float, list[_Item]]]:
     """One row, or two or three staggered ones when there are many: large things behind small ones."""
     if not items:
         return []
@@ -300,15 +301,8 @@ def _split(items: list[_Item], *, scene: Scene, depths: tuple[float]) -> list[tu
     count = min(3, -(-len(items) // per_row))
     if count == 1 and len(items) > 1 and ordered[0].size > 1.8 * ordered[-1].size:
         cut = next(i for i, item in enumerate(ordered) if item.size * 1.5 < ordered[0].size)
-        return [(depths[0] - 0.2, ordered[:cut]), (min(0.88, depths[0] + 0.14), ordered[cut:])]
-    middle = depths[0]
-    spread = (
-        [middle]
-        if count == 1
-        else [middle - 0.3, middle + 0.16]
-        if count == 2
-        else [middle - 0.42, middle - 0.1, middle + 0.2]
-    )
+        return [(depth - 0.2, ordered[:cut]), (min(0.88, depth + 0.14), ordered[cut:])]
+    spread = [depth + apart for apart in _ROW_DEPTHS[count]]
     size = -(-len(items) // count)
     return [
         (max(0.02, spread[i]), ordered[i * size : (i + 1) * size])

@@ -91,9 +91,17 @@ def _english(
     if scene.transparent:
         text = opening + _listed(subjects, " and ") + " on a transparent background"
     else:
-        where = f"{_listed(subjects, ' and ')} {_PLACES_EN[scene.place]}" if subjects else _ALONE_EN[scene.place]
+        doing = _doing_en(scene)
+        where = f"{_listed(subjects, ' and ')} {doing}{_PLACES_EN[scene.place]}" if subjects else _ALONE_EN[scene.place]
         text = opening + where + _circumstances_en(scene)
     return _with_missing_en(text + ".", missing)
+
+
+def _doing_en(scene: Scene) -> str:
+    stances = {thing.stance for thing in scene.placed}
+    if stances == {"float"}:
+        return "floating "
+    return "flying " if stances == {"fly"} and scene.place != "studio" else ""
 
 
 def _circumstances_en(scene: Scene) -> str:

@@ -44,6 +44,7 @@ class _Reader:
     negated: bool = False
     predicate: bool = False
     stranger: bool = False
+    last_was_subject: bool = False
 
     def rest(self) -> None:
         """Forget what waits."""
@@ -60,6 +61,7 @@ def parse(prompt: str, *, lexicon: Lexicon) -> Wish:
             _take_unknown(reader, word)
         else:
             _take(reader, word, meaning)
+        reader.last_was_subject = meaning is not None and meaning.sort is Sort.SUBJECT
     _lone_fruit(reader)
     language = "zh" if _is_mainly_chinese(text) else "en"
     return _wish(reader, language)
@@ -175,6 +177,9 @@ def _take(reader: _Reader, word: str, meaning: Meaning) -> None:  # noqa: C901, 
 def _take_subject(reader: _Reader, word: str, slug: str) -> None:
     if reader.negated:
         reader.left_out.append(word)
+    elif word == "family" and reader.last_was_subject:
+        # "A penguin family" is penguins, not a penguin and people.
+        reader.wanted[-1] = replace(reader.wanted[-1], count=max(3, reader.wanted[-1].count))
     else:
         known = next((i for i, wanted in enumerate(reader.wanted) if wanted.slug == slug), None)
         plain = reader.count is None and not reader.colours and reader.size is None
@@ -228,8 +233,9 @@ def _is_plural(word: str) -> bool:
     )
 
 
+# Ends in s, and one drawing shows it all.
 _SINGULAR_IN_S = frozenset(
-    (
+    [
         "sunglasses",
         "glasses",
         "books",
@@ -240,19 +246,36 @@ _SINGULAR_IN_S = frozenset(
         "sparkles",
         "fireworks",
         "stack of books",
-    )
-    + (
         "bunch of grapes",
         "grapes",
         "headphones",
         "pancakes",
         "chopsticks",
         "french fries",
+        "fries",
         "skis",
-        "t-rex",
         "noodles",
         "clothes",
-    )
+        "lovers",
+        "friends",
+        "trousers",
+        "pants",
+        "peanuts",
+        "beans",
+        "cherries",
+        "dumplings",
+        "bubbles",
+        "footprints",
+        "musical notes",
+        "socks",
+        "gloves",
+        "goggles",
+        "chips",
+        "noodles",
+        "binoculars",
+        "stairs",
+        "tickets",
+    ]
 )
 
 

@@ -17,9 +17,9 @@ import time
 from collections import deque
 from pathlib import Path
 
-from limner.domain.problem import Problem
 from limner.domain.spec import Picture, Spec
 from limner.engines import EngineBusy, EngineFailed
+from limner.engines.illustrator import EngineTimeout
 from limner.engines.illustrator.wire import LENGTH, READY
 
 logger = logging.getLogger(__name__)
@@ -40,13 +40,6 @@ _ENVIRONMENT = (
     "SYSTEMROOT",
 )
 _SOURCE = Path(__file__).parents[3]
-
-
-class EngineTimeout(Problem):
-    """A picture took longer than it may."""
-
-    code = "engine_timeout"
-    status = 504
 
 
 class _PainterDied(Exception):
@@ -77,7 +70,7 @@ class _Painter:
                 env=environment,
                 # In a session of its own, so that Ctrl-C reaches the server alone, which then closes us in order.
                 start_new_session=True,
-            )  # fmt: skip
+            )
         )
 
     @property
@@ -146,11 +139,15 @@ class Pool:
         self._typical_seconds = 0.1
 
     async def open(self) -> None:
-        """Start every process, and wait for the first: what keeps one from starting keeps all."""
-        painters = [await self._new() for _ in range(self._processes)]
-        self._idle.extend(painters)
+        """Start one process, and when it is ready the others: what keeps one from starting keeps all.
+
+        One first, because several at once share the cores, and the first picture would wait for all of them.
+        """
         try:
-            await painters[0].ready()
+            first = await self._new()
+            self._idle.append(first)
+            await first.ready()
+            self._idle.extend([await self._new() for _ in range(self._processes - 1)])
         except (_PainterDied, EngineFailed) as trouble:
             await self.close()
             if isinstance(trouble, EngineFailed):

@@ -110,8 +110,9 @@ def _strips(top: float, bottom: float, *, width: float, stops: Sequence[Stop]) -
             colour = "".join(f"{round(a + (b - a) * share):02x}" for a, b in zip(first, last, strict=True))
             at = start + (end - start) * index / count
             y = top + (bottom - top) * at
-            # Each strip reaches a little under the next, so that no seam shows what lies beneath.
-            deep = (bottom - top) * (end - start) / count + 1.5 if index < count - 1 else bottom - y
+            # Each strip reaches under the next few: in small pictures a strip is less than a pixel, and seams would show.
+            deep = (bottom - top) * (end - start) / count * 3 + 6.0
+            deep = min(deep, bottom - y)
             strips.append(f'<path d="M-2 {y:.2f}h{width:.0f}v{deep:.2f}h{-width:.0f}z" fill="#{colour}"/>')
     return strips
 

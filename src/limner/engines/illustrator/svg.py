@@ -21,6 +21,8 @@ from limner.engines.illustrator.vocabulary.little import COLOURS
 _VIVID = Tint(chroma=1.12)
 _NATURAL = Tint(chroma=0.66, colour="#efe6d6", share=0.1)
 _ID = re.compile(r'(id="|url\(#|xlink:href="#)(i\d+)')
+# Swimmers whose water lines are closer than this share one swell.
+ROW_APART = 60.0
 _UNLIT_PLACES = ("studio", "space", "moon")
 
 
@@ -54,7 +56,7 @@ def _subjects(sheet: Sheet, art: Art) -> None:
         _glyph(sheet, thing, art)
         following = placed[index + 1] if index + 1 < len(placed) else None
         last_of_row = (
-            following is None or following.stance != "float" or abs(_water_y(following) - _water_y(thing)) > 60
+            following is None or following.stance != "float" or abs(_water_y(following) - _water_y(thing)) > ROW_APART
         )
         if not sheet.scene.transparent and thing.stance == "float" and last_of_row:
             _in_water(sheet, thing, last=following is None)
@@ -66,7 +68,7 @@ def _water_y(thing: Placed) -> float:
 
 def _in_water(sheet: Sheet, thing: Placed, *, last: bool) -> None:
     y = _water_y(thing)
-    water_line(sheet, y=y, strength=0.55 if last else 0.35)
+    water_line(sheet, y=y, strength=0.55 if last else 0.5)
     if last and y + 46 < sheet.height * 0.93:
         water_line(sheet, y=y + 46, strength=0.5)
 

@@ -234,7 +234,27 @@ def _by_kind(table: dict[str, _Value], kind: str, default: _Value) -> _Value:
 
 
 _LETTERED = frozenset(
-    ["hospital", "school", "bank", "hotel", "love-hotel", "post-office", "japanese-post-office", "convenience-store", "department-store", "police-car", "taxi", "ambulance", "fire-engine", "bus-stop", "stop-sign", "church", "clock", "statue-of-liberty", "atm-sign"]
+    [
+        "hospital",
+        "school",
+        "bank",
+        "hotel",
+        "love-hotel",
+        "post-office",
+        "japanese-post-office",
+        "convenience-store",
+        "department-store",
+        "police-car",
+        "taxi",
+        "ambulance",
+        "fire-engine",
+        "bus-stop",
+        "stop-sign",
+        "church",
+        "clock",
+        "statue-of-liberty",
+        "atm-sign",
+    ]
 )
 
 

@@ -114,7 +114,7 @@ CREATE TABLE credit_budgets (
 
 -- Every change of a balance, never edited: sum(amount) is the balance, sum(held) is what is held.
 CREATE TABLE credit_entries (
-    id uuid PRIMARY KEY,
+    id uuid NOT NULL,
     account_id uuid NOT NULL,
     api_key_id uuid,
     task_id uuid,
@@ -123,6 +123,7 @@ CREATE TABLE credit_entries (
     held bigint NOT NULL,
     reason text NOT NULL,
     created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, id),
     CHECK (CASE kind
         WHEN 'grant' THEN task_id IS NULL AND held = 0
         WHEN 'hold' THEN task_id IS NOT NULL AND amount = 0 AND held >= 0
@@ -131,7 +132,6 @@ CREATE TABLE credit_entries (
     END)
 );
 
-CREATE INDEX credit_entries_by_account ON credit_entries (account_id, id);
 -- A task is held for once and settled once, whoever tries again.
 CREATE UNIQUE INDEX credit_entries_one_hold ON credit_entries (task_id) WHERE kind = 'hold';
 CREATE UNIQUE INDEX credit_entries_one_end ON credit_entries (task_id) WHERE kind IN ('charge', 'release');
@@ -248,7 +248,7 @@ CREATE TABLE images (
     task_id uuid NOT NULL,
     index smallint NOT NULL CHECK (index >= 0),
     account_id uuid NOT NULL,
-    storage_key text NOT NULL UNIQUE,
+    storage_key text NOT NULL,
     media_type text NOT NULL,
     bytes integer NOT NULL CHECK (bytes > 0),
     width integer NOT NULL CHECK (width > 0),

@@ -1,6 +1,5 @@
 """All backdrops by the name of their place. The transparent background has none."""
 
-
 from __future__ import annotations
 
 from collections.abc import Callable

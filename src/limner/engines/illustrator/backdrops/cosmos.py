@@ -35,9 +35,9 @@ def space(sheet: Sheet) -> None:
 def _dark(sheet: Sheet) -> None:
     rng, w, tall = sheet.rng, sheet.width, sheet.height
     deep = "#0a0b24" if sheet.vivid else "#12142c"
-    sheet.band(-2, tall + 2, sheet.slanting((0, deep, 1), (0.5, "#191b4a", 1), (1, deep, 1)))
+    sheet.band(-2, tall + 2, sheet.vertical((0, deep, 1), (0.5, "#191b4a", 1), (1, deep, 1)))
     colours = rng.choice(NEBULAE)
-    for index in range((3, 6, 10)[sheet.detail]):
+    for index in range((3, 5, 9)[sheet.detail]):
         share = index / 6
         x, y = (
             w * (0.1 + 0.8 * ((share + rng.uniform(-0.1, 0.1)) % 1)),

@@ -247,15 +247,16 @@ def forest_front(sheet: Sheet) -> None:
 
 def _fern(sheet: Sheet, *, x: float, y: float, size: float, side: int) -> None:
     lean = side * sheet.rng.uniform(0.15, 0.9)
-    leaves = []
+    leaves: list[str] = []
     for step in range(1, 12):
         at = step / 12
         cx, cy = x + lean * size * at**1.4, y - size * at
         long = size * 0.2 * (1 - at) + 4
-        for way in (-1, 1):
-            leaves.append(
-                f"M{cx:.1f} {cy:.1f}q{way * long * 0.5:.1f} {-long * 0.5:.1f} {way * long:.1f} {-long * 0.1:.1f}q{-way * long * 0.5:.1f} {long * 0.35:.1f} {-way * long:.1f} {long * 0.1:.1f}Z"
-            )
+        leaves.extend(
+            f"M{cx:.1f} {cy:.1f}q{way * 0.5:.1f} {-long * 0.5:.1f} {way:.1f} {-long * 0.1:.1f}"
+            f"q{-way * 0.5:.1f} {long * 0.35:.1f} {-way:.1f} {long * 0.1:.1f}Z"
+            for way in (-long, long)
+        )
     sheet.put(
         f'<path d="{"".join(leaves)}" fill="{sheet.light.on(sheet.rng.choice(("#2b6e3c", "#347c46", "#24603a")))}"/>'
     )

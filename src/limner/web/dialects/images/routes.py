@@ -1,13 +1,9 @@
 """The routes of the Images API, the same under each prefix.
 
-Plain ASGI endpoints: FastAPI's injection costs more than everything else that happens to a small request here. What
-OpenAPI should know of them is in `openapi.py`.
+What OpenAPI should know of them is in `openapi.py`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 
 import orjson
 from starlette.requests import Request
@@ -17,13 +13,12 @@ from starlette.routing import Route
 from limner.catalog import rules as catalog_rules
 from limner.flow.admit import authenticate
 from limner.flow.generate import generate
-from limner.flow.house import House
 from limner.web.dialects.images import parse, render
 from limner.web.dialects.images.differences import DIALECTS, Dialect
+from limner.web.site import Respond, house_of, route
 from limner.web.trace import trace_id_of
 
 _JSON = "application/json"
-Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 def routes() -> list[Route]:
@@ -31,16 +26,16 @@ def routes() -> list[Route]:
     found: list[Route] = []
     for dialect in DIALECTS:
         found += [
-            Route(f"{dialect.prefix}/images/generations", _generations(dialect), methods=["POST"]),
-            Route(f"{dialect.prefix}/models", _models(dialect), methods=["GET"]),
-            Route(f"{dialect.prefix}/models/{{name:path}}", _model(dialect), methods=["GET"]),
+            route(f"{dialect.prefix}/images/generations", _generations(dialect), methods=["POST"]),
+            route(f"{dialect.prefix}/models", _models(dialect), methods=["GET"]),
+            route(f"{dialect.prefix}/models/{{name:path}}", _model(dialect), methods=["GET"]),
         ]
     return found
 
 
-def _generations(dialect: Dialect) -> Endpoint:
+def _generations(dialect: Dialect) -> Respond:
     async def generations(request: Request) -> Response:
-        house: House = request.app.state.house
+        house = house_of(request)
         principal = await authenticate(house, authorization=request.headers.get("authorization"))
         ask = parse.generation(await request.body(), dialect=dialect)
         default = dialect.response_format or house.catalog.model(ask.model).profile.response_format
@@ -58,9 +53,9 @@ def _generations(dialect: Dialect) -> Endpoint:
     return generations
 
 
-def _models(_dialect: Dialect) -> Endpoint:
+def _models(_dialect: Dialect) -> Respond:
     async def models(request: Request) -> Response:
-        house: House = request.app.state.house
+        house = house_of(request)
         await authenticate(house, authorization=request.headers.get("authorization"))
         cards = [render.model_card(model) for model in house.catalog.models()]
         return Response(orjson.dumps({"object": "list", "data": cards}), media_type=_JSON)
@@ -68,9 +63,9 @@ def _models(_dialect: Dialect) -> Endpoint:
     return models
 
 
-def _model(_dialect: Dialect) -> Endpoint:
+def _model(_dialect: Dialect) -> Respond:
     async def model(request: Request) -> Response:
-        house: House = request.app.state.house
+        house = house_of(request)
         await authenticate(house, authorization=request.headers.get("authorization"))
         card = render.model_card(house.catalog.model(request.path_params["name"]))
         return Response(orjson.dumps(card), media_type=_JSON)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from limner.cli import run
+from limner.cli.config import _row, example_lines
+from limner.cli.parts.words import database_name, without_password
+from limner.config import Settings, known_settings, load
+
+
+def test_the_example_is_all_comments_and_all_defaults() -> None:
+    lines = [*example_lines([*known_settings()])]
+    assert tomllib.loads("\n".join(lines)).keys() <= {name.partition(".")[0] for name in Settings.model_fields}
+    values = [line.removeprefix("# ") for line in lines if line.startswith(("[", "# [")) or " = " in line]
+    written = tomllib.loads("\n".join(values))
+    del written["data_dir"], written["catalog"]["models"], written["engines"]  # these three are examples
+    settings = Settings.model_validate(written)
+    unset = {"server": {"public_url": None}, "database": {"url": None}, "storage": {"url": None}}
+    for section, change in unset.items():
+        assert getattr(getattr(settings, section), *change) in {"", None} or not getattr(
+            getattr(settings, section), *change
+        )
+    assert settings.limits == Settings().limits
+    assert settings.server.model_copy(update=unset["server"]) == Settings().server
+
+
+def test_every_setting_is_in_the_example_with_its_variable() -> None:
+    text = " ".join(line.removeprefix("# ") for line in example_lines([*known_settings()]))
+    for known in known_settings():
+        assert known.variable in text
+
+
+def test_the_example_is_what_the_command_writes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "example"]) == 0
+    assert capsys.readouterr().out.startswith("# Every setting of limner")
+
+
+def test_secrets_are_masked_where_settings_are_shown() -> None:
+    environ = {
+        "LIMNER_DATABASE__URL": "postgresql://grace:hunter2@db.example:5432/limner?sslpassword=hunter2",
+        "LIMNER_STORAGE__URL": "s3://grace:hunter2@bucket",
+        "LIMNER_ENGINES": '{"relay": {"api_key": "hunter2", "seconds": 5}}',
+    }
+    loaded = load(config_file=None, environ=environ, flags={})
+    rows = {known.name: _row(known, loaded) for known in known_settings()}
+    assert "hunter2" not in str(rows)
+    assert rows["database.url"] == {
+        "setting": "database.url",
+        "value": "postgresql://***@db.example:5432/limner?***",
+        "from": "LIMNER_DATABASE__URL",
+    }
+    assert rows["engines"]["value"] == "relay=(api_key=*** seconds=5)"
+    assert rows["server.port"]["from"] == "default"
+    assert database_name(loaded.settings) == "PostgreSQL at db.example:5432/limner"
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1", "/var/lib/limner", "file:///pictures", "a@b"])
+def test_what_has_no_password_is_left_alone(text: str) -> None:
+    assert without_password(text) == text
