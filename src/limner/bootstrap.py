@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -54,7 +54,8 @@ def prepare_data_dir(folder: Path) -> Path:
         trial.write_bytes(b"x" * 4096)
         trial.unlink()
     except OSError as error:
-        trial.unlink(missing_ok=True) if os.access(folder, os.W_OK) else None
+        with suppress(OSError):  # it may never have come to be, and what went wrong is being said
+            trial.unlink()
         raise DataFolderError(
             f"the data folder {folder} cannot be used: {(error.strerror or str(error)).lower()}; "
             "give another with --data-dir or LIMNER_DATA_DIR"

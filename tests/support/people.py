@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -92,6 +93,16 @@ async def running_of(house: House, person: Person) -> int:
     async with house.database.statement() as tx:
         found = await tx.value("SELECT running FROM rate_limits WHERE api_key_id = $1", person.key.id)
     return int(found or 0)
+
+
+async def until_quiet(house: House) -> None:
+    """Until the database has finished what callers began who have gone since."""
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
+    async with asyncio.timeout(5):
+        for _ in range(3):  # what is about to be sent is sent in the meantime
+            async with house.database.statement() as tx:
+                while await tx.value(f"{busy} AND pid <> pg_backend_pid()"):
+                    await asyncio.sleep(0)
 
 
 async def assert_nothing_under_way(house: House, person: Person) -> None:

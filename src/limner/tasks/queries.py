@@ -27,4 +27,5 @@ WITH_LEFTOVERS: Final = f"SELECT {_COLUMNS} FROM tasks WHERE leftovers LIMIT $1"
 
 CLEARED: Final = "UPDATE tasks SET leftovers = false WHERE id = $1"
 
-MARK_LEFTOVERS: Final = "UPDATE tasks SET leftovers = true WHERE id = $1"
+# Never of a task that went well: its files are what was charged for.
+MARK_LEFTOVERS: Final = "UPDATE tasks SET leftovers = true WHERE id = $1 AND status = 'failed'"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from email.utils import format_datetime
 from typing import Final, NamedTuple
 
@@ -14,27 +13,11 @@ from starlette.routing import Route
 from limner.domain.problem import Problem
 from limner.domain.spec import OutputFormat
 from limner.flow.deliver import FILES_PATH
-from limner.flow.house import House
-from limner.kit import signing
-from limner.storage import StoredFile
+from limner.flow.fetch import Fetched, fetch
 from limner.web.site import house_of, route
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _MEDIA_TYPES: Final = {form.value: form.media_type for form in OutputFormat}
-
-
-class LinkExpired(Problem):
-    """The link's time is over."""
-
-    code = "link_expired"
-    status = 403
-
-
-class LinkForged(Problem):
-    """The link is not one of ours, or has been changed."""
-
-    code = "link_forged"
-    status = 403
 
 
 class RangeUnsatisfiable(Problem):
@@ -57,50 +40,35 @@ def routes() -> list[Route]:
 
 
 async def _file(request: Request) -> Response:
-    house = house_of(request)
-    now = house.clock.now()
-    until = _verified(house, request, now=now)
-    key = request.path_params["key"]
-    file = await house.storage.head(key)
-    headers = _headers(file, key=key, seconds_left=int((until - now).total_seconds()))
+    query = request.query_params
+    file = await fetch(
+        house_of(request),
+        path=request.scope["path"],
+        expiry=query.get("se", ""),
+        permission=query.get("sp", ""),
+        signature=query.get("sig", ""),
+    )
+    headers = _headers(file)
     if file.etag and request.headers.get("if-none-match", "").strip() in {f'"{file.etag}"', f'W/"{file.etag}"', "*"}:
         return Response(status_code=304, headers=headers)
-    part = wanted_part(_range_header(request, file), length=file.bytes)
+    part = wanted_part(_range_header(request, file), length=file.length)
     status = 200 if part is None else 206
-    start, end = part or Part(0, file.bytes)
+    start, end = part or Part(0, file.length)
     headers["content-length"] = str(end - start)
     if part:
-        headers["content-range"] = f"bytes {start}-{end - 1}/{file.bytes}"
+        headers["content-range"] = f"bytes {start}-{end - 1}/{file.length}"
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    return StreamingResponse(house.storage.read(key, start=start, end=end), status_code=status, headers=headers)
+    return StreamingResponse(file.read(start=start, end=end), status_code=status, headers=headers)
 
 
-def _verified(house: House, request: Request, *, now: datetime) -> datetime:
-    query = request.query_params
-    try:
-        return signing.verify(
-            secrets=house.link_secrets,
-            path=request.scope["path"],
-            expiry=query.get("se", ""),
-            permission=query.get("sp", ""),
-            signature=query.get("sig", ""),
-            now=now,
-        )
-    except signing.LinkExpiredError:
-        raise LinkExpired("the link has expired: ask for the picture again to get a new one") from None
-    except signing.LinkForgedError:
-        raise LinkForged("the link is not valid here: use it exactly as it was answered, with se, sp and sig") from None
-
-
-def _headers(file: StoredFile, *, key: str, seconds_left: int) -> dict[str, str]:
-    name = key.rpartition("/")[2]
+def _headers(file: Fetched) -> dict[str, str]:
     headers = {
-        "content-type": _MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream"),
-        "content-disposition": f'inline; filename="{name}"',
+        "content-type": _MEDIA_TYPES.get(file.name.rpartition(".")[2], "application/octet-stream"),
+        "content-disposition": f'inline; filename="{file.name}"',
         "accept-ranges": "bytes",
         # A picture never changes, but nobody should show it for longer than its link is good.
-        "cache-control": f"private, max-age={seconds_left}, immutable",
+        "cache-control": f"private, max-age={file.seconds_left}, immutable",
         "last-modified": format_datetime(file.modified_at, usegmt=True),
         # An SVG is a document: opened on its own it must not be able to do anything in our name.
         "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
@@ -111,7 +79,7 @@ def _headers(file: StoredFile, *, key: str, seconds_left: int) -> dict[str, str]
     return headers | ({"etag": f'"{file.etag}"'} if file.etag else {})
 
 
-def _range_header(request: Request, file: StoredFile) -> str | None:
+def _range_header(request: Request, file: Fetched) -> str | None:
     unless = request.headers.get("if-range")
     return request.headers.get("range") if unless is None or unless == f'"{file.etag}"' else None
 

@@ -90,7 +90,7 @@ async def test_the_secret_is_kept_nowhere(house: House, ada: Person) -> None:
     assert ada.secret[20:] not in row
 
 
-def test_a_key_for_some_models_is_for_no_other(grace: Person) -> None:
+async def test_a_key_for_some_models_is_for_no_other(grace: Person) -> None:
     principal = replace(grace.principal, models=frozenset({"dall-e-2", "gpt-image-1"}))
 
     accounts.allow_model(principal, model="dall-e-2")

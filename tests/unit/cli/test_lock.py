@@ -34,9 +34,9 @@ def _another_server(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_second_server_is_told_about_the_first(tmp_path: Path) -> None:
     with _another_server(tmp_path) as first:
-        with pytest.raises(Trouble, match=rf"another limner \(pid {first.pid}\) serves the folder .* at {URL}"):
-            with only_server(tmp_path, url="http://127.0.0.1:9"):
-                pass
+        told = rf"another limner \(pid {first.pid}\) serves the folder .* at {URL}"
+        with pytest.raises(Trouble, match=told), only_server(tmp_path, url="http://127.0.0.1:9"):
+            pass
         holder = holder_of(tmp_path)
         assert holder is not None
         assert (holder.pid, holder.url) == (first.pid, URL)

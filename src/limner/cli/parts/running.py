@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -23,10 +24,12 @@ from limner.config import Settings
 from limner.flow.house import House
 from limner.kit.logs import event
 from limner.web.app import make_app
+from limner.web.protocol import OneWriteProtocol
 from limner.worker.loops import run_loops
 
 _log = logging.getLogger(__name__)
 _LAST_WORDS_SECONDS: Final = 5
+_COLLECT_AFTER_OBJECTS: Final = 50_000
 
 
 def run(settings: Settings, *, listener: socket.socket, url: str) -> None:
@@ -40,9 +43,17 @@ async def _serve(settings: Settings, *, listener: socket.socket, url: str) -> No
             key = await ensure_owner(house.database, settings, clock=house.clock)
             async with _in_background(run_loops(house)), _in_background(_warm_up(house, settings.catalog.engine)):
                 banner = _banner(settings, house=house, key=key, url=url)
+                _spare_the_collector()
                 server = _server(settings, house=house, on_ready=lambda: click.echo(banner.text()))
                 stop.server = server
                 await server.serve(sockets=[listener])
+
+
+def _spare_the_collector() -> None:
+    """What was made at the start stays for good: take it out of the garbage collector's rounds, and make these rarer."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER_OBJECTS, 20, 50)
 
 
 class _Stop:
@@ -109,7 +120,7 @@ def _server(settings: Settings, *, house: House, on_ready: Callable[[], None]) -
     config = uvicorn.Config(
         make_app(house, body_bytes_max=settings.server.body_bytes_max),
         loop="none",  # it runs in ours
-        http="httptools",
+        http=OneWriteProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -148,8 +159,9 @@ def _banner(settings: Settings, *, house: House, key: OwnerKey, url: str) -> Ban
     warnings = []
     if is_open_to_others(settings.server.host) and not settings.server.public_url:
         warnings.append(
-            "other machines can reach this server, but links in its answers begin with\n"
-            f"        {url}: set LIMNER_SERVER__PUBLIC_URL to the address that they use"
+            "other machines can reach this server, but links in its answers begin\n"
+            f"        with {url}: set LIMNER_SERVER__PUBLIC_URL to the\n"
+            "        address that they use"
         )
     return Banner(
         url=url,

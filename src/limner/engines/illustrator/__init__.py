@@ -82,6 +82,8 @@ class Plug:
             asyncio.create_task(self._pool.paint(spec, index=index, seed=(first + index) % SEEDS))
             for index in range(spec.n)
         ]
+        for errand in errands:
+            errand.add_done_callback(self._pool.leave)
         try:
             for done in asyncio.as_completed(errands):
                 yield await done

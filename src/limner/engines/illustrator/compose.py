@@ -28,6 +28,25 @@ _SIZE_WORDS = {"baby": 0.78, "small": 0.7, "large": 1.35}
 _MOODS = ("meadow", "sea", "mountain", "forest", "lake", "desert", "snow", "savanna")
 # These look to the left as they are drawn, and may be turned; letters and clocks may not.
 _TURNABLE = ("animal", "person", "transport", "plant", "place")
+# A landscape that nobody was wished into has one small thing for the eye to rest on.
+_COMPANY = {
+    "sea": ("sailboat", "sailboat", "dolphin"),
+    "lake": ("swan", "canoe"),
+    "meadow": ("deciduous-tree", "windmill", "house"),
+    "mountain": ("hut", "evergreen-tree", "goat"),
+    "forest": ("deer", "mushroom"),
+    "desert": ("cactus", "camel"),
+    "snow": ("house", "evergreen-tree"),
+    "savanna": ("giraffe", "elephant"),
+    "beach": ("palm-tree", "umbrella-on-ground"),
+    "underwater": ("tropical-fish", "turtle"),
+    "sky": ("hot-air-balloon", "dove"),
+    "space": ("rocket", "satellite"),
+    "moon": ("rocket",),
+    "room": ("couch-and-lamp",),
+    "table": ("hot-beverage", "potted-plant"),
+    "city": ("bicycle", "bus"),
+}
 _FAR_THINGS = ("place-geographic",)
 _BACK_THINGS = ("place-building", "place-religious", "place-other", "plant-other")
 
@@ -107,12 +126,17 @@ def compose(
         transparent=transparent,
         seed=seed,
     )
+    lonely = not wanted and not wish.left_out and place in _COMPANY
+    if lonely:
+        wanted = (Wanted(slug=_COMPANY[place][mood // 8 % len(_COMPANY[place])]),)
     items = _items(wanted, place=place, transparent=transparent, kind_of=kind_of, extent_of=extent_of)
     if not items:
         return scene
     spots = _arranged(items, scene=scene, rng=rng)
     if transparent:
         spots = _fitted(spots, scene=scene)
+    if lonely:
+        spots = [_smaller(spot, share=0.5) for spot in spots]
     return replace(scene, placed=tuple(_placed(spot, scene=scene, rng=rng) for spot in spots))
 
 
@@ -162,7 +186,7 @@ def _items(
     for order, thing in enumerate(wanted):
         kind = kind_of(thing.slug)
         stance, sink = ("stand", 0.0) if transparent else _stance(thing.slug, place=place)
-        size = traits.size_of(thing.slug, kind) ** 0.8 * (1.0 if alone else _SIZE_WORDS.get(thing.size or "", 1.0))
+        size = traits.size_of(thing.slug, kind) ** 0.76 * (1.0 if alone else _SIZE_WORDS.get(thing.size or "", 1.0))
         for index in range(thing.count):
             colour = thing.colours[index % len(thing.colours)] if thing.colours else None
             items.append(
@@ -335,10 +359,10 @@ def _largest_unit(row: list[_Item], *, depth: float, rows: int, scene: Scene) ->
         tall_max = min(tall_max, scene.height * 0.2)
     longest = max(row, key=lambda item: item.size)
     long_max = min(scene.width * 0.78 / longest.wide, max(640.0 if alone else 600.0, scene.height * 0.45))
-    if rows > 2:  # noqa: PLR2004 - so that one row does not cover the next
-        tall_max *= 0.8
     across = sum(item.size * item.wide for item in row) * (1.0 + (0.22 if len(row) > 1 else 0.0))
-    return min(tall_max / tallest, long_max / longest.size, scene.width * 0.88 / across) / near
+    fits = min(tall_max / tallest, long_max / longest.size, scene.width * 0.88 / across) / near
+    # Three rows stand close: smaller, so that one does not cover the next.
+    return fits * (0.74 if rows > 2 else 1.0)  # noqa: PLR2004
 
 
 def _side_by_side(
@@ -384,6 +408,12 @@ def _cost(spots: list[_Spot], *, scene: Scene) -> float:
     main = next(spot for spot in spots if spot.item.main)
     off = abs(main.x - scene.width / 2) / scene.width
     return cost + tip * (0.2 if lone else 2.2) + (0.6 * off if not lone else max(0.0, off - 0.12) * 4)
+
+
+def _smaller(spot: _Spot, *, share: float) -> _Spot:
+    """The same thing in the same place, but less of it; a swimmer's water line stays where it is."""
+    under = spot.item.sink * spot.item.tall * spot.long
+    return replace(spot, long=spot.long * share, y=spot.y - under * (1 - share))
 
 
 def _fitted(spots: list[_Spot], *, scene: Scene) -> list[_Spot]:

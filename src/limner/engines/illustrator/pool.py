@@ -139,15 +139,15 @@ class Pool:
         self._typical_seconds = 0.1
 
     async def open(self) -> None:
-        """Start one process, and when it is ready the others: what keeps one from starting keeps all.
+        """Start one process and wait until it is ready: what keeps one from starting keeps all.
 
-        One first, because several at once share the cores, and the first picture would wait for all of them.
+        The others start when there is work for them; all at once they would share the cores, and the first picture
+        would wait for every one.
         """
         try:
             first = await self._new()
             self._idle.append(first)
             await first.ready()
-            self._idle.extend([await self._new() for _ in range(self._processes - 1)])
         except (_PainterDied, EngineFailed) as trouble:
             await self.close()
             if isinstance(trouble, EngineFailed):
@@ -168,22 +168,22 @@ class Pool:
         return sorted(painter.pid for painter in self._all)
 
     def admit(self, pictures: int) -> None:
-        """EngineBusy when so many more may not wait. They count from the moment their `paint` is awaited."""
+        """Count so many more as waiting, or EngineBusy; each must `leave` again, painted or not."""
         if self._waiting + pictures > self._queue_length_max + self._processes:
             seconds = max(1.0, round(self._waiting * self._typical_seconds / self._processes, 1))
             raise EngineBusy(
                 f"The illustrator has {self._waiting} pictures to paint already. Ask again in {seconds:g} seconds.",
                 retry_after_seconds=seconds,
             )
+        self._waiting += pictures
+
+    def leave(self, _errand: object) -> None:
+        """One picture that was admitted is over. Fits a task's done callback, so that cancelled ones count too."""
+        self._waiting -= 1
 
     async def paint(self, spec: Spec, *, index: int, seed: int) -> Picture:
         """One picture. Cancelling lets a process that has begun finish for nobody."""
-        self._waiting += 1
-        try:
-            await self._slots.acquire()
-        except BaseException:
-            self._waiting -= 1
-            raise
+        await self._slots.acquire()
         errand = asyncio.create_task(self._perform(spec, index=index, seed=seed))
         self._errands.add(errand)
         errand.add_done_callback(self._finished)
@@ -192,7 +192,6 @@ class Pool:
     def _finished(self, errand: asyncio.Task[Picture]) -> None:
         self._errands.discard(errand)
         self._slots.release()
-        self._waiting -= 1
         if not errand.cancelled() and errand.exception() is not None:
             # Read, so that an errand which nobody waits for is not reported as forgotten; whoever waits has it too.
             logger.warning("illustrator.errand_failed reason=%s", type(errand.exception()).__name__)

@@ -69,8 +69,6 @@ def _water_y(thing: Placed) -> float:
 def _in_water(sheet: Sheet, thing: Placed, *, last: bool) -> None:
     y = _water_y(thing)
     water_line(sheet, y=y, strength=0.55 if last else 0.5)
-    if last and y + 46 < sheet.height * 0.93:
-        water_line(sheet, y=y + 46, strength=0.5)
 
 
 def _glyph(sheet: Sheet, thing: Placed, art: Art) -> None:

@@ -10,9 +10,10 @@ from typing import TypeVar
 _Value = TypeVar("_Value", str, float)
 
 _SIZES = {
-    0.28: "ant lady-beetle honeybee beetle fly mosquito cricket bug worm butterfly snail spider microbe four-leaf-clover acorn key ring",
+    0.17: "blossom cherry-blossom hibiscus rosette white-flower",
+    0.28: "ant lady-beetle honeybee beetle fly mosquito cricket bug worm butterfly snail  spider microbe four-leaf-clover acorn key ring",
     0.38: "mouse rat hamster baby-chick hatching-chick front-facing-baby-chick frog lizard crab shrimp spiral-shell bird black-bird chipmunk "
-    "mushroom brown-mushroom tulip rose blossom cherry-blossom hibiscus hyacinth herb shamrock seedling fish tropical-fish blowfish bat",
+    "mushroom brown-mushroom tulip rose hyacinth herb shamrock seedling fish tropical-fish blowfish bat",
     0.5: "rabbit hedgehog duck parrot dove owl turtle badger skunk squid lobster chicken rooster sunflower bouquet lotus snake raccoon",
     0.58: "cat black-cat poodle otter beaver monkey fox koala penguin goose eagle dodo swan baby jellyfish octopus flamingo turkey peacock teddy-bear",
     0.68: "dog guide-dog service-dog pig ewe goat ram wolf boar seal potted-plant sloth snowman kangaroo",
@@ -33,71 +34,16 @@ _KIND_SIZES = {
     "place-geographic": 2.8, "place-map": 1.0, "transport-ground": 1.3, "transport-water": 1.7, "transport-air": 1.5, "sky-weather": 0.9,
     "person": 1.0, "family": 1.0, "household": 0.75, "musical-instrument": 0.7, "clothing": 0.55, "face": 0.75, "heart": 0.6,
 }  # fmt: skip
-_FLYING = frozenset(
-    [
-        "butterfly",
-        "honeybee",
-        "bat",
-        "dove",
-        "eagle",
-        "bird-flying",
-        "airplane",
-        "small-airplane",
-        "airplane-departure",
-        "airplane-arrival",
-        "helicopter",
-        "rocket",
-        "flying-saucer",
-        "balloon",
-        "kite",
-        "parachute",
-        "hot-air-balloon",
-        "satellite",
-        "comet",
-        "fairy",
-        "superhero",
-        "phoenix",
-        "mosquito",
-        "fly",
-        "dragon",
-        "angel",
-        "baby-angel",
-        "star",
-        "glowing-star",
-        "shooting-star",
-        "ringed-planet",
-        "sparkles",
-        "cloud",
-        "fireworks",
-        "sparkler",
-        "snowflake",
-        "cloud-with-rain",
-        "cloud-with-snow",
-        "cloud-with-lightning",
-        "high-voltage",
-        "tornado",
-        "wind-face",
-        "globe-showing-asia-australia",
-        "globe-showing-americas",
-        "globe-showing-europe-africa",
-        "sun-with-face",
-        "full-moon-face",
-        "new-moon-face",
-        "crescent-moon",
-        "last-quarter-moon-face",
-        "musical-note",
-        "musical-notes",
-        "suspension-railway",
-        "aerial-tramway",
-        "mountain-cableway",
-        "flying-disc",
-        "boomerang",
-        "person-in-suit-levitating",
-        "woman-superhero",
-        "man-superhero",
-        "dashing-away",
-    ]
-)
+_FLYING_WORDS = """
+butterfly honeybee bat dove eagle bird-flying airplane small-airplane airplane-departure airplane-arrival helicopter
+rocket flying-saucer balloon kite parachute hot-air-balloon satellite comet fairy superhero phoenix mosquito fly
+dragon angel baby-angel star glowing-star shooting-star ringed-planet sparkles cloud fireworks sparkler snowflake
+cloud-with-rain cloud-with-snow cloud-with-lightning high-voltage tornado wind-face globe-showing-asia-australia
+globe-showing-americas globe-showing-europe-africa sun-with-face full-moon-face new-moon-face crescent-moon last-
+quarter-moon-face musical-note musical-notes suspension-railway aerial-tramway mountain-cableway flying-disc
+boomerang person-in-suit-levitating woman-superhero man-superhero dashing-away
+"""
+_FLYING = frozenset(_FLYING_WORDS.split())
 _SWIMMING = {  # how much of it is under the water line
     "otter": 0.13, "duck": 0.3, "swan": 0.07, "goose": 0.34, "seal": 0.12, "whale": 0.14, "spouting-whale": 0.14, "dolphin": 0.26, "orca": 0.26,
     "shark": 0.46, "crocodile": 0.3, "turtle": 0.3, "hippopotamus": 0.45, "sailboat": 0.08, "canoe": 0.2, "speedboat": 0.2, "ship": 0.1,
@@ -106,38 +52,15 @@ _SWIMMING = {  # how much of it is under the water line
     "woman-rowing-boat": 0.12, "man-rowing-boat": 0.12, "person-swimming": 0.1, "woman-swimming": 0.1, "man-swimming": 0.1,
     "polar-bear": 0.1, "desert-island": 0.04,
 }  # fmt: skip
-_UNDER_WATER = frozenset(
-    [
-        "fish",
-        "tropical-fish",
-        "blowfish",
-        "octopus",
-        "squid",
-        "jellyfish",
-        "shrimp",
-        "lobster",
-        "crab",
-        "coral",
-        "spiral-shell",
-        "oyster",
-        "turtle",
-        "shark",
-        "whale",
-        "spouting-whale",
-        "dolphin",
-        "orca",
-        "seal",
-        "mermaid",
-        "merman",
-        "merperson",
-        "diving-mask",
-        "bubbles",
-        "otter",
-    ]
-)
-_SEA_FLOOR = frozenset(
-    ["crab", "lobster", "coral", "spiral-shell", "oyster", "octopus", "rock", "treasure-chest", "anchor"]
-)
+_UNDER_WATER_WORDS = """
+fish tropical-fish blowfish octopus squid jellyfish shrimp lobster crab coral spiral-shell oyster turtle shark whale
+spouting-whale dolphin orca seal mermaid merman merperson diving-mask bubbles otter
+"""
+_UNDER_WATER = frozenset(_UNDER_WATER_WORDS.split())
+_SEA_FLOOR_WORDS = """
+crab lobster coral spiral-shell oyster octopus rock treasure-chest anchor
+"""
+_SEA_FLOOR = frozenset(_SEA_FLOOR_WORDS.split())
 
 _HOMES = {
     "sea": "otter seal dolphin orca whale spouting-whale sailboat speedboat motor-boat ship passenger-ship ferry person-surfing "
@@ -165,30 +88,11 @@ _KIND_HOMES = {
 }  # fmt: skip
 # Busts and heads of people, drawn large from the lower edge of the picture.
 _BUST_KINDS = ("person", "person-role", "person-fantasy", "person-gesture")
-_WHOLE_PEOPLE = frozenset(
-    [
-        "person-standing",
-        "man-standing",
-        "woman-standing",
-        "mermaid",
-        "merman",
-        "merperson",
-        "fairy",
-        "man-fairy",
-        "woman-fairy",
-        "superhero",
-        "man-superhero",
-        "woman-superhero",
-        "genie",
-        "man-genie",
-        "woman-genie",
-        "ninja-whole",
-        "baby-angel",
-        "person-bowing",
-        "troll",
-        "hairy-creature",
-    ]
-)
+_WHOLE_PEOPLE_WORDS = """
+person-standing man-standing woman-standing mermaid merman merperson fairy man-fairy woman-fairy superhero man-
+superhero woman-superhero genie man-genie woman-genie ninja-whole baby-angel person-bowing troll hairy-creature
+"""
+_WHOLE_PEOPLE = frozenset(_WHOLE_PEOPLE_WORDS.split())
 
 _SIZE_OF = {slug: size for size, slugs in _SIZES.items() for slug in slugs.split()}
 _HOME_OF = {slug: home for home, slugs in _HOMES.items() for slug in slugs.split()}
@@ -233,29 +137,11 @@ def _by_kind(table: dict[str, _Value], kind: str, default: _Value) -> _Value:
     return table.get(kind) or table.get(kind.split("-", 1)[0]) or default
 
 
-_LETTERED = frozenset(
-    [
-        "hospital",
-        "school",
-        "bank",
-        "hotel",
-        "love-hotel",
-        "post-office",
-        "japanese-post-office",
-        "convenience-store",
-        "department-store",
-        "police-car",
-        "taxi",
-        "ambulance",
-        "fire-engine",
-        "bus-stop",
-        "stop-sign",
-        "church",
-        "clock",
-        "statue-of-liberty",
-        "atm-sign",
-    ]
-)
+_LETTERED_WORDS = """
+hospital school bank hotel love-hotel post-office japanese-post-office convenience-store department-store police-car
+taxi ambulance fire-engine bus-stop stop-sign church clock statue-of-liberty atm-sign
+"""
+_LETTERED = frozenset(_LETTERED_WORDS.split())
 
 
 def is_lettered(slug: str) -> bool:

@@ -69,5 +69,8 @@ def test_a_cat_at_sea_stands_on_the_beach() -> None:
     assert scene(Wanted(slug="cat"), place="sea").place == "beach"
 
 
-def test_a_prompt_without_anything_still_gets_a_place() -> None:
-    assert scene().place == "meadow"
+def test_a_prompt_without_anything_still_gets_a_place_and_something_in_it() -> None:
+    made = scene()
+
+    assert made.place == "meadow"
+    assert len(made.placed) == 1

@@ -224,42 +224,27 @@ def _trunks(sheet: Sheet) -> None:
         domes = []
         for x in spread(rng, w, int(many * max(1.0, w / 1000))):
             edge = abs(x / w - 0.5) * 2
-            r, y = rng.uniform(60, 110), h * low * (0.2 + 1.1 * edge) * rng.uniform(0.8, 1.1)
+            r, y = rng.uniform(88, 124), h * low * (0.2 + 1.1 * edge) * rng.uniform(0.8, 1.1)
             domes.append(f"M{x - r:.1f} -5H{x + r:.1f}V{y:.1f}A{r:.1f} {r * 0.8:.1f} 0 0 1 {x - r:.1f} {y:.1f}Z")
         sheet.put(f'<path d="{"".join(domes)}" fill="{light.on(colour)}"/>')
 
 
 def forest_front(sheet: Sheet) -> None:
-    """Ferns in the corners and grass: a frame for the clearing."""
+    """Bushes in the corners and grass: a frame for the clearing."""
     fringe(sheet, colours=("#245a34", "#3c8044"))
     if not sheet.detail:
         return
     for side in (0, 1):
-        for _ in range(4 + 3 * (sheet.detail - 1)):
-            _fern(
-                sheet,
-                x=side * sheet.width + sheet.rng.uniform(-40, 40),
-                y=sheet.height + 14,
-                size=sheet.rng.uniform(110, 200),
-                side=1 - 2 * side,
-            )
-
-
-def _fern(sheet: Sheet, *, x: float, y: float, size: float, side: int) -> None:
-    lean = side * sheet.rng.uniform(0.15, 0.9)
-    leaves: list[str] = []
-    for step in range(1, 12):
-        at = step / 12
-        cx, cy = x + lean * size * at**1.4, y - size * at
-        long = size * 0.2 * (1 - at) + 4
-        leaves.extend(
-            f"M{cx:.1f} {cy:.1f}q{way * 0.5:.1f} {-long * 0.5:.1f} {way:.1f} {-long * 0.1:.1f}"
-            f"q{-way * 0.5:.1f} {long * 0.35:.1f} {-way:.1f} {long * 0.1:.1f}Z"
-            for way in (-long, long)
-        )
-    sheet.put(
-        f'<path d="{"".join(leaves)}" fill="{sheet.light.on(sheet.rng.choice(("#2b6e3c", "#347c46", "#24603a")))}"/>'
-    )
+        for colour, reach, many in (("#1f5530", 190, 6), ("#2c6c3c", 130, 5)):
+            leaves = []
+            for _ in range(many):
+                away, r = sheet.rng.uniform(0, reach), sheet.rng.uniform(34, 66)
+                x = side * sheet.width + (1 - 2 * side) * away
+                y = sheet.height + 26 - (reach - away) * 0.42
+                leaves.append(
+                    f"M{x - r:.1f} {y:.1f}a{r:.1f} {r:.1f} 0 1 1 {2 * r:.1f} 0V{sheet.height + 20:.1f}H{x - r:.1f}Z"
+                )
+            sheet.put(f'<path d="{"".join(leaves)}" fill="{sheet.light.on(colour)}"/>')
 
 
 def mountain(sheet: Sheet) -> None:

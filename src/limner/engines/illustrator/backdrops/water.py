@@ -9,6 +9,9 @@ from limner.engines.illustrator.backdrops import sky
 from limner.engines.illustrator.colour import mix, shift
 from limner.engines.illustrator.sheet import Sheet
 
+# Two swells closer than this would cross.
+CREST_APART = 44.0
+
 
 def nothing(sheet: Sheet) -> None:
     """For places that have nothing before the subjects."""
@@ -74,12 +77,12 @@ def glints(sheet: Sheet, *, top: float) -> None:
         )
 
 
-def water_line(sheet: Sheet, *, y: float, strength: float) -> None:
+def water_line(sheet: Sheet, *, y: float, strength: float, darker: float = 0.0) -> None:
     """A swell across the picture at `y`, through which what is behind it shows."""
     light = sheet.light
     length = sheet.width * sheet.rng.uniform(0.2, 0.34) / max(1.0, sheet.width / 1300)
     share = min(1.0, max(0.0, (y - sheet.horizon) / (sheet.height - sheet.horizon)))
-    colour = shift(mix(light.water[0], light.water[1], 0.25 + 0.6 * share), 0.02)
+    colour = shift(mix(light.water[0], light.water[1], 0.25 + 0.6 * share), 0.02 - darker)
     d = shapes.waves(sheet.rng, width=sheet.width, y=y, height=9 + 10 * share, length=length, floor=sheet.height + 2)
     sheet.put(f'<path d="{d}" fill="{colour}" fill-opacity="{strength:.2f}"/>')
     if sheet.detail:
@@ -90,10 +93,13 @@ def water_line(sheet: Sheet, *, y: float, strength: float) -> None:
 
 
 def sea_front(sheet: Sheet) -> None:
-    """The last waves, before everything."""
-    space = sheet.height - sheet.horizon
-    for share, strength in ((0.8, 0.55), (0.91, 0.85)):
-        water_line(sheet, y=sheet.horizon + space * share, strength=strength)
+    """The last waves, before everything: darker and darker, and apart enough that their crests do not cross."""
+    y = max((thing.y - thing.sink for thing in sheet.scene.placed if thing.stance == "float"), default=0.0)
+    y = max(y, sheet.horizon + (sheet.height - sheet.horizon) * 0.6)
+    room = sheet.height - y
+    for share, strength, darker in ((0.36, 0.6, 0.03), (0.7, 0.8, 0.06)):
+        if room * share > CREST_APART:
+            water_line(sheet, y=y + room * share, strength=strength, darker=darker)
 
 
 def lake(sheet: Sheet) -> None:
