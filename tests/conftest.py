@@ -24,12 +24,10 @@ from limner.db import Database, schema
 from limner.db.embedded import open_embedded
 from limner.flow.house import House
 from limner.kit.clock import StillClock
-from limner.web.app import make_app
 from support.people import Person, join
+from support.wire import PUBLIC_URL, client_of
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
-PUBLIC_URL = "http://limner.test"
-BODY_BYTES_MAX = 65_536
 TABLES = (
     "images",
     "tasks",
@@ -162,8 +160,3 @@ async def caller(house: House) -> AsyncIterator[httpx2.AsyncClient]:
     """Speaks HTTP to the house, without a socket."""
     async with client_of(house) as client:
         yield client
-
-
-def client_of(house: House) -> httpx2.AsyncClient:
-    app = make_app(house, body_bytes_max=BODY_BYTES_MAX)
-    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=PUBLIC_URL)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from limner.accounts.models import Account, ApiKey, Role
+from limner.accounts.rules import hash_of
 from limner.credits import service as credit_book
 from limner.credits.models import Balance, Budget, Entry
 from limner.domain.money import micro
@@ -34,6 +35,7 @@ class Person:
         return Principal(
             account_id=self.account.id,
             api_key_id=self.key.id,
+            secret_hash=hash_of(self.secret),
             models=self.key.models,
             requests_per_minute=self.key.requests_per_minute,
             concurrent=self.key.concurrent,

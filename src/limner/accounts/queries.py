@@ -6,6 +6,10 @@ from typing import Final
 
 AUTHENTICATE: Final = "accounts_authenticate({})"
 
+CONFIRM: Final = "accounts_confirm({}, {}, {}, {}, {})"
+
+KEY_CHANGED: Final = "LM005"
+
 ADD_ACCOUNT: Final = """
 INSERT INTO accounts (id, name, role, created_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING

@@ -9,7 +9,7 @@ from uuid import UUID
 from limner.accounts import queries, rules
 from limner.accounts.models import Account, ApiKey, IssuedKey, Role
 from limner.db import Row, Tx
-from limner.db.steps import Step
+from limner.db.steps import Step, nothing
 from limner.domain.principal import Principal
 from limner.domain.problem import Problem
 
@@ -70,18 +70,35 @@ class NoSuchKey(Problem):
     status = 404
 
 
-def authenticate(*, authorization: str | None, now: datetime) -> Step[Principal]:
-    """Who is asking, from the Authorization header.
+class KeyChanged(UnknownKey):
+    """The key is not what it was when the caller was last authenticated; nobody but `flow` sees this."""
 
-    Raises `NoKey` at once; the step's result raises `UnknownKey`, `ExpiredKey` or `DisabledKey`.
-    """
+
+def secret_hash(*, authorization: str | None) -> bytes:
+    """By what the key in an Authorization header is found. Raises `NoKey`."""
     secret = rules.bearer_secret(authorization)
     if secret is None:
         raise NoKey("no API key was given: send the header 'Authorization: Bearer <your key>'")
+    return rules.hash_of(secret)
+
+
+def authenticate(*, secret_hash: bytes, now: datetime) -> Step[Principal]:
+    """Whose key it is. The step's result raises `UnknownKey`, `ExpiredKey` or `DisabledKey`."""
     return Step(
         call=queries.AUTHENTICATE,
-        arguments=(rules.hash_of(secret),),
-        read=lambda row: _principal(_Found(*row), now=now),
+        arguments=(secret_hash,),
+        read=lambda row: _principal(_Found(*row), secret_hash=secret_hash, now=now),
+    )
+
+
+def confirm(principal: Principal, *, now: datetime) -> Step[None]:
+    """Check that an earlier authentication still holds, in whatever else is done. Refused with `KeyChanged`."""
+    models = sorted(principal.models) if principal.models is not None else None
+    return Step(
+        call=queries.CONFIRM,
+        arguments=(principal.api_key_id, models, principal.requests_per_minute, principal.concurrent, now),
+        read=nothing,
+        refusals={queries.KEY_CHANGED: lambda _detail: KeyChanged("the API key has been changed: try again")},
     )
 
 
@@ -98,7 +115,7 @@ class _Found(NamedTuple):
     suspended_at: datetime | None
 
 
-def _principal(found: _Found, *, now: datetime) -> Principal:
+def _principal(found: _Found, *, secret_hash: bytes, now: datetime) -> Principal:
     if found.id is None:
         raise UnknownKey(
             "the API key is not one of this server's: check that it was copied whole, and that the address is right"
@@ -112,6 +129,7 @@ def _principal(found: _Found, *, now: datetime) -> Principal:
     return Principal(
         account_id=found.account_id,
         api_key_id=found.id,
+        secret_hash=secret_hash,
         models=_models(found.models),
         requests_per_minute=found.requests_per_minute,
         concurrent=found.concurrent,

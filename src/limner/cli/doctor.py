@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _PYTHON: Final = (3, 11)
 _LIBRARIES: Final = [
     "asyncpg",
-    "fastapi",
     "uvicorn",
     "httptools",
     "uvloop",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 
@@ -10,12 +10,13 @@ from uuid import UUID
 class Principal:
     """An authenticated caller.
 
-    `models`: the only models this key may use; None means all. `requests_per_minute` and `concurrent`: the key's own
+    `secret_hash`: by which the key is found. `models`: the only models this key may use; None means all. `requests_per_minute` and `concurrent`: the key's own
     limits; None means the house's.
     """
 
     account_id: UUID
     api_key_id: UUID
+    secret_hash: bytes = field(repr=False)
     models: frozenset[str] | None
     requests_per_minute: int | None
     concurrent: int | None

@@ -2,7 +2,7 @@
 
 Whatever a caller can cause or must be told is a `Problem`, raised next to its cause. A dialect renders it; anything
 else that escapes is a bug, answered with 500 and logged once. `code` is our own, stable name of the trouble
-(docs/errors.md lists them all); each dialect has its own word for it in `web/dialects/codes.py`.
+(docs/errors.md lists them all); each dialect has its own word for it in `web/dialects/images/differences.py`.
 """
 
 from __future__ import annotations

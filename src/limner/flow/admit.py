@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from limner.accounts import service as accounts
 from limner.catalog import rules as catalog_rules
@@ -24,6 +25,8 @@ from limner.limits.models import Allowance, Policy
 from limner.tasks import service as tasks
 from limner.tasks.models import Task
 
+_PRINCIPALS_MAX: Final = 10_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
@@ -36,14 +39,37 @@ class Admitted:
 
 
 async def authenticate(house: House, *, authorization: str | None) -> Principal:
-    """Who is asking."""
-    step = accounts.authenticate(authorization=authorization, now=house.clock.now())
+    """Who is asking, as the database knows it now."""
+    secret_hash = accounts.secret_hash(authorization=authorization)
+    return await _authenticate(house, secret_hash=secret_hash)
+
+
+async def recognise(house: House, *, authorization: str | None) -> Principal:
+    """Who is asking, from memory if the key has been here before: to be confirmed by `admit`, which alone decides."""
+    secret_hash = accounts.secret_hash(authorization=authorization)
+    return house.principals.get(secret_hash) or await _authenticate(house, secret_hash=secret_hash)
+
+
+async def _authenticate(house: House, *, secret_hash: bytes) -> Principal:
+    house.principals.pop(secret_hash, None)
+    step = accounts.authenticate(secret_hash=secret_hash, now=house.clock.now())
     (principal,) = await house.database.together(step, order=())
+    if len(house.principals) >= _PRINCIPALS_MAX:
+        house.principals.clear()
+    house.principals[secret_hash] = principal
     return principal
 
 
 async def admit(house: House, *, principal: Principal, ask: Ask, trace_id: str) -> Admitted:
     """Let the request in as a task, or raise the `Problem` that keeps it out; then nothing is written."""
+    try:
+        return await _admit(house, principal=principal, ask=ask, trace_id=trace_id)
+    except accounts.KeyChanged:
+        now_known = await _authenticate(house, secret_hash=principal.secret_hash)
+        return await _admit(house, principal=now_known, ask=ask, trace_id=trace_id)
+
+
+async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str) -> Admitted:
     model = house.catalog.model(ask.model)
     accounts.allow_model(principal, model=model.name)
     spec = catalog_rules.spec_for(ask, model=model)
@@ -62,7 +88,8 @@ async def admit(house: House, *, principal: Principal, ask: Ask, trace_id: str) 
         created_at=now,
     )
     # The rows that all of a key's requests share come last, so that they are locked as briefly as can be.
-    _, allowance, _ = await house.database.together(
+    _, _, allowance, _ = await house.database.together(
+        accounts.confirm(principal, now=now),
         tasks.open_task(
             task=task,
             request=ask.given(),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from limner.catalog.service import Catalog
 from limner.db import Database
+from limner.domain.principal import Principal
 from limner.engines import Engine
 from limner.kit.clock import Clock
 from limner.limits.models import Policy
@@ -45,7 +46,7 @@ class House:
 
     `node_id` is new at every start. `policy` is what keys may do that have no limits of their own. `lease_seconds`: how
     long the node may be silent before others take its tasks for abandoned. `running`: the tasks that this node has in hand,
-    whose leases it extends.
+    whose leases it extends. `principals`: callers seen before, by their key's hash; a guess, which every admission checks.
     """
 
     database: Database
@@ -62,3 +63,4 @@ class House:
     lease_seconds: int
     blocked_words: tuple[str, ...]
     running: set[UUID] = field(default_factory=set)
+    principals: dict[bytes, Principal] = field(default_factory=dict)

@@ -37,7 +37,7 @@ class Objects:
         """What is known of the file."""
         try:
             meta = await head_async(self._store, key)
-        except (NotFoundError, FileNotFoundError):
+        except (NotFoundError, FileNotFoundError, ValueError):  # ValueError: no file could have such a key
             raise _missing() from None
         except (BaseError, OSError) as error:
             raise _unread() from error

@@ -49,16 +49,16 @@ async def _file(request: Request) -> Response:
         signature=query.get("sig", ""),
     )
     headers = _headers(file)
-    if file.etag and request.headers.get("if-none-match", "").strip() in {f'"{file.etag}"', f'W/"{file.etag}"', "*"}:
+    if _is_known(request, file):
         return Response(status_code=304, headers=headers)
+    if request.method == "HEAD":  # RFC 9110 knows parts for GET only
+        return Response(headers=headers | {"content-length": str(file.length)})
     part = wanted_part(_range_header(request, file), length=file.length)
     status = 200 if part is None else 206
     start, end = part or Part(0, file.length)
     headers["content-length"] = str(end - start)
     if part:
         headers["content-range"] = f"bytes {start}-{end - 1}/{file.length}"
-    if request.method == "HEAD":
-        return Response(status_code=status, headers=headers)
     return StreamingResponse(file.read(start=start, end=end), status_code=status, headers=headers)
 
 
@@ -77,6 +77,12 @@ def _headers(file: Fetched) -> dict[str, str]:
         "access-control-allow-origin": "*",
     }
     return headers | ({"etag": f'"{file.etag}"'} if file.etag else {})
+
+
+def _is_known(request: Request, file: Fetched) -> bool:
+    """Whether the caller has the picture already: If-None-Match names it, perhaps among others."""
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    return bool(file.etag) and not known.isdisjoint({f'"{file.etag}"', "*"})
 
 
 def _range_header(request: Request, file: Fetched) -> str | None:

@@ -39,7 +39,7 @@ def test_the_version_is_told() -> None:
 def test_asking_for_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from limner.cli import run; run(['--help']); "
-        "heavy = {'pydantic', 'asyncpg', 'fastapi', 'uvicorn', 'numpy', 'skia', 'obstore', 'sqlalchemy'}; "
+        "heavy = {'pydantic', 'asyncpg', 'starlette', 'uvicorn', 'numpy', 'skia', 'obstore', 'sqlalchemy'}; "
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -3,7 +3,8 @@
 --
 -- The acts that every request goes through are functions here, so that several rooms' acts are one statement: one round
 -- trip, one transaction, and rows that many requests share stay locked for microseconds (docs/adr/0013). A refusal is an
--- error with a code of ours: LM001 over the limit, LM002 too few credits, LM003 over the spend limit, LM004 not running.
+-- error with a code of ours: LM001 over the limit, LM002 too few credits, LM003 over the spend limit, LM004 not running,
+-- LM005 the key has changed.
 
 -- accounts ------------------------------------------------------------------------------------------------------------
 
@@ -45,6 +46,22 @@ BEGIN
     INTO id, account_id, models, requests_per_minute, concurrent, expires_at, disabled_at, suspended_at
     FROM api_keys k JOIN accounts a ON a.id = k.account_id
     WHERE k.secret_hash = hash;
+END $$;
+
+-- Refuse unless the key is exactly as the caller last saw it, and may be used.
+CREATE FUNCTION accounts_confirm(
+    key_id uuid, models_ text[], per_minute integer, at_once integer, at timestamptz
+) RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM FROM api_keys k JOIN accounts a ON a.id = k.account_id
+    WHERE k.id = key_id AND k.disabled_at IS NULL AND a.suspended_at IS NULL
+        AND (k.expires_at IS NULL OR k.expires_at > at)
+        AND k.models IS NOT DISTINCT FROM models_
+        AND k.requests_per_minute IS NOT DISTINCT FROM per_minute
+        AND k.concurrent IS NOT DISTINCT FROM at_once;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the key has changed' USING ERRCODE = 'LM005';
+    END IF;
 END $$;
 
 -- limits --------------------------------------------------------------------------------------------------------------

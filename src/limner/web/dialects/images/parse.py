@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from limner.domain.ask import Ask
-from limner.domain.problem import MissingParameter, NotOffered, Problem, UnknownParameter
+from limner.domain.problem import InvalidValue, MissingParameter, NotOffered, Problem, UnknownParameter
 from limner.web.dialects.images.differences import Dialect
 
 
@@ -89,6 +89,7 @@ _TYPES: Final = {
     "int_parsing_size": "a smaller number",
     "string_unicode": "valid text",
 }
+_ESCAPED_NUL: Final = rb"\u0000"
 _POSITION: Final = re.compile(r"Invalid JSON: (.*)")
 _NAMES: Final = tuple(field.alias or name for name, field in GenerationBody.model_fields.items())
 
@@ -103,6 +104,8 @@ def generation(body: bytes, *, dialect: Dialect) -> Ask:
         parsed = GenerationBody.model_validate_json(body)
     except ValidationError as error:
         raise _problem(error) from None
+    if _ESCAPED_NUL in body:
+        _refuse_nul(parsed)
     for name, value in (
         ("stream", parsed.stream),
         ("partial_images", parsed.partial_images),
@@ -132,6 +135,13 @@ def generation(body: bytes, *, dialect: Dialect) -> Ask:
         safety_identifier=parsed.safety_identifier,
         seed=parsed.seed,
     )
+
+
+def _refuse_nul(parsed: GenerationBody) -> None:
+    """PostgreSQL cannot keep this one character, and no picture needs it."""
+    for name, value in parsed:
+        if isinstance(value, str) and "\0" in value:
+            raise InvalidValue(f"{name} must not contain the character NUL (\\u0000)", param=name)
 
 
 def _problem(error: ValidationError) -> Problem:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from limner.catalog import rules as catalog_rules
-from limner.flow.admit import authenticate
+from limner.flow.admit import authenticate, recognise
 from limner.flow.generate import generate
 from limner.web.dialects.images import parse, render
 from limner.web.dialects.images.differences import DIALECTS, Dialect
@@ -36,7 +36,7 @@ def routes() -> list[Route]:
 def _generations(dialect: Dialect) -> Respond:
     async def generations(request: Request) -> Response:
         house = house_of(request)
-        principal = await authenticate(house, authorization=request.headers.get("authorization"))
+        principal = await recognise(house, authorization=request.headers.get("authorization"))
         ask = parse.generation(await request.body(), dialect=dialect)
         default = dialect.response_format or house.catalog.model(ask.model).profile.response_format
         response_format = catalog_rules.response_format_for(ask, default=default)
