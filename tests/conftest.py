@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -26,6 +30,8 @@ from limner.flow.house import House
 from limner.kit.clock import StillClock
 from support.people import Person, join
 from support.wire import PUBLIC_URL, client_of
+
+_Result = TypeVar("_Result")
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 TABLES = (
@@ -60,51 +66,86 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
+def _done(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Do it in a thread of its own: fixtures that plain functions use as well cannot be asynchronous."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 @pytest.fixture(scope="session")
-async def server_url(run_folder: Path) -> str:
+def server_url(run_folder: Path) -> str:
     """The address of the PostgreSQL that holds the tests' databases."""
     given = os.environ.get("LIMNER_TEST_DATABASE_URL")
     if given:
         return given
     with _taking_turns(run_folder / "postgres.lock"):
-        url = await open_embedded(run_folder / "postgres")
-        database = await Database.open(url, connections_max=2)
-        async with database.statement() as tx:
-            # What is lost when this machine dies is a test run.
-            for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
-                await tx.run(f"ALTER SYSTEM SET {setting}")
-            await tx.run("SELECT pg_reload_conf()")
-        await database.close()
+        url = _done(open_embedded(run_folder / "postgres"))
+        # What is lost when this machine dies is a test run.
+        for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+            _done(_on_server(url, f"ALTER SYSTEM SET {setting}"))
+        _done(_on_server(url, "SELECT pg_reload_conf()"))
     return url
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str, run_folder: Path) -> str:
+    """The name of the database that all others are copied from; the first worker migrates it."""
+    run = "".join(letter for letter in run_folder.name if letter.isalnum()).lower()
+    name = f"limner_{run}_template"
+    with _taking_turns(run_folder / "template.lock"):
+        _done(_migrated(server_url, name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A database of this worker's own."""
+    with _copied(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def new_database(server_url: str, template: str) -> Callable[[], AbstractContextManager[str]]:
+    """One more database as new, as often as it is called."""
+    return lambda: _copied(server_url, template)
+
+
+@pytest.fixture(scope="module")
+def fresh_database_url(new_database: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """A database as new for all of a module, for servers in processes of their own."""
+    with new_database() as url:
+        yield url
+
+
+@contextmanager
+def _copied(server_url: str, template: str) -> Iterator[str]:
+    name = f"limner_{uuid4().hex}"
+    _done(_on_server(server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+    yield _named(server_url, name)
+    _done(_on_server(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _on_server(url: str, sql: str) -> None:
+    database = await Database.open(url, connections_max=2)
+    async with database.statement() as tx:
+        await tx.run(sql)
+    await database.close()
+
+
+async def _migrated(server_url: str, name: str) -> None:
+    server = await Database.open(server_url, connections_max=2)
+    async with server.statement() as tx:
+        if not await tx.value("SELECT true FROM pg_database WHERE datname = $1", name):
+            await tx.run(f"CREATE DATABASE {name}")
+    await server.close()
+    fresh = await Database.open(_named(server_url, name), connections_max=2)
+    await schema.upgrade(fresh, _named(server_url, name))
+    await fresh.close()
 
 
 def _named(url: str, name: str) -> str:
     """The same server's database of that name."""
     return urlsplit(url)._replace(path=f"/{name}").geturl()
-
-
-@pytest.fixture(scope="session")
-async def database_url(server_url: str, run_folder: Path, worker_id: str) -> AsyncIterator[str]:
-    """A database of this worker's own, made from the template that the first worker migrates."""
-    run = "".join(letter for letter in run_folder.name if letter.isalnum()).lower()
-    template, own = f"limner_{run}_template", f"limner_{run}_{worker_id}"
-    server = await Database.open(server_url, connections_max=2)
-    with _taking_turns(run_folder / "template.lock"):
-        async with server.statement() as tx:
-            is_there = await tx.value("SELECT true FROM pg_database WHERE datname = $1", template)
-            if not is_there:
-                await tx.run(f"CREATE DATABASE {template}")
-        if not is_there:
-            fresh = await Database.open(_named(server_url, template), connections_max=2)
-            await schema.upgrade(fresh, _named(server_url, template))
-            await fresh.close()
-        async with server.statement() as tx:
-            await tx.run(f"DROP DATABASE IF EXISTS {own}")
-            await tx.run(f"CREATE DATABASE {own} TEMPLATE {template} STRATEGY file_copy")
-    yield _named(server_url, own)
-    async with server.statement() as tx:
-        await tx.run(f"DROP DATABASE {own} WITH (FORCE)")
-    await server.close()
 
 
 @pytest.fixture(scope="session")

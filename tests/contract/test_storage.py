@@ -34,6 +34,10 @@ async def read(shelf: Storage, key: str, start: int, end: int) -> bytes:
     return b"".join([piece async for piece in shelf.read(key, start=start, end=end)])
 
 
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
 async def keys(shelf: Storage, prefix: str) -> list[str]:
     return sorted([key async for key in shelf.keys(prefix)])
 
@@ -161,8 +165,7 @@ async def test_a_folder_holds_files_and_nothing_half_written(tmp_path: Path) -> 
 
     await shelf.put(KEY, DATA)
 
-    files = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
-    assert files == [KEY]
+    assert files_in(tmp_path) == [KEY]
     assert (tmp_path / KEY).read_bytes() == DATA
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from support.people import Person
-
 from limner.domain.ask import Ask
 from limner.flow.deliver import Delivery
 from limner.flow.generate import generate
 from limner.flow.house import House
+from support.people import Person
 
 OTTER = "A cute baby sea otter"
 

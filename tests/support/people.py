@@ -54,7 +54,7 @@ async def join(
     expires_at: datetime | None = None,
     spend_limit: float | None = None,
 ) -> Person:
-    """Somebody new."""
+    """Somebody new in a house."""
     now = house.clock.now()
     async with house.database.transaction() as tx:
         account = await add_account(tx, name=name, role=role, credits_start=micro(credits_start), now=now)
@@ -104,7 +104,7 @@ async def until_quiet(house: House) -> None:
         for _ in range(3):  # what is about to be sent is sent in the meantime
             async with house.database.statement() as tx:
                 while await tx.value(f"{busy} AND pid <> pg_backend_pid()"):
-                    await asyncio.sleep(0)
+                    continue
 
 
 async def assert_nothing_under_way(house: House, person: Person) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import httpx2
-from support.people import Person
 
 from limner.flow.house import House
 from limner.web.app import make_app
+from support.people import Person
 
 PUBLIC_URL: Final = "http://limner.test"
 BODY_BYTES_MAX: Final = 65_536

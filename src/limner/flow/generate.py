@@ -12,9 +12,10 @@ from limner.domain.problem import Problem
 from limner.flow.admit import Admitted, admit
 from limner.flow.deliver import Delivery, deliver
 from limner.flow.house import House
-from limner.flow.perform import Performed, perform
+from limner.flow.perform import Performed, TaskTimedOut, perform
 from limner.flow.settle import settle_badly, settle_well
 from limner.kit.logs import event
+from limner.storage import StorageFailed
 from limner.tasks import service as tasks
 
 _log = logging.getLogger(__name__)
@@ -89,5 +90,7 @@ async def _performed(house: House, admitted: Admitted) -> Performed:
         raise
     if not performed.images:
         assert performed.trouble is not None
-        await settle_badly(house, admitted.task, trouble=performed.trouble, leftovers=False)
+        # A file may have arrived in storage though its acknowledgement did not: late, or lost.
+        may_lie_about = isinstance(performed.trouble, (TaskTimedOut, StorageFailed))
+        await settle_badly(house, admitted.task, trouble=performed.trouble, leftovers=may_lie_about)
     return performed

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
-from support.people import Person, join
 
 from limner.accounts import service as accounts
 from limner.domain.principal import Principal
@@ -13,6 +12,7 @@ from limner.flow.admit import authenticate
 from limner.flow.house import House
 from limner.flow.keys import add_account
 from limner.kit.clock import StillClock
+from support.people import Person, join
 
 
 async def recognised(house: House, person: Person) -> Principal:

@@ -5,13 +5,13 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from support.people import Person, balance_of, budget_of, entries_of, join
 
 from limner.credits import service as credit_book
 from limner.credits.models import Balance, Budget
 from limner.domain.money import micro
 from limner.flow.house import House
 from limner.kit.ids import uuid7
+from support.people import Person, balance_of, budget_of, entries_of, join
 
 
 async def hold(house: House, person: Person, amount: float, *, task_id: UUID | None = None) -> UUID:
@@ -260,12 +260,18 @@ async def test_entries_are_for_ever(house: House, grace: Person, statement: str)
         "UPDATE credit_budgets SET spent = -1",
         "UPDATE credit_budgets SET held = -1",
         "UPDATE credit_budgets SET spend_limit = 1, spent = 2",
-        "INSERT INTO credit_entries SELECT gen_random_uuid(), account_id, null, null, 'gift', 1, 0, '', now() "
-        "FROM credit_balances",
-        "INSERT INTO credit_entries SELECT gen_random_uuid(), account_id, null, null, 'charge', -1, -1, '', now() "
-        "FROM credit_balances",
-        "INSERT INTO credit_entries SELECT gen_random_uuid(), account_id, null, gen_random_uuid(), 'charge', 1, 0, '', "
-        "now() FROM credit_balances",
+        (
+            "INSERT INTO credit_entries SELECT gen_random_uuid(), account_id, null, null, 'gift', 1, 0, '', now() "
+            "FROM credit_balances"
+        ),
+        (
+            "INSERT INTO credit_entries SELECT gen_random_uuid(), account_id, null, null, 'charge', -1, -1, '', now() "
+            "FROM credit_balances"
+        ),
+        (
+            "INSERT INTO credit_entries SELECT gen_random_uuid(), account_id, null, gen_random_uuid(), 'charge', 1, 0, '', "
+            "now() FROM credit_balances"
+        ),
     ],
 )
 @pytest.mark.usefixtures("grace")

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from support.people import Person
 
 from limner.db import Database, DatabaseUnavailable, Tx, schema
 from limner.db.steps import Step
 from limner.domain.problem import InvalidValue, Problem
 from limner.flow.house import House
+from support.people import Person
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def words(database: Database) -> set[str]:
 
 
 def scribble(word: object) -> Step[str]:
-    return Step(call="scribble({})", arguments=(word,), read=str, refusals={"LM999": lambda said: InvalidValue(said)})
+    return Step(call="scribble({})", arguments=(word,), read=str, refusals={"LM999": InvalidValue})
 
 
 async def test_a_transaction_is_kept_when_it_ends_well(database: Database) -> None:
@@ -48,7 +48,7 @@ async def test_a_transaction_is_kept_when_it_ends_well(database: Database) -> No
 
 
 async def test_a_transaction_is_undone_when_it_breaks(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the block is the scene
         async with database.transaction() as tx:
             await tx.run("INSERT INTO scribbles VALUES ('a')")
             raise ZeroDivisionError
@@ -175,7 +175,7 @@ async def test_what_a_lost_connection_left_open_is_not_tried_again(database: Dat
 
 async def test_trouble_of_our_own_inside_a_transaction_is_not_the_database_s(database: Database) -> None:
     """A full disk where the owner's key is written, say."""
-    with pytest.raises(PermissionError):
+    with pytest.raises(PermissionError):  # noqa: PT012 - the block is the scene
         async with database.transaction() as tx:
             await tx.run("SELECT 1")
             raise PermissionError(13, "Permission denied")

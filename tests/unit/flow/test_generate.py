@@ -8,19 +8,6 @@ from uuid import UUID
 
 import pytest
 from PIL import Image
-from support.asks import OTTER, paint
-from support.painters import Backwards, Breaking, Lazy, Painter, Waiting, with_painter
-from support.people import (
-    Person,
-    assert_nothing_under_way,
-    balance_of,
-    budget_of,
-    entries_of,
-    join,
-    running_of,
-    until_quiet,
-)
-from support.shelves import image_rows, stored_keys, task_rows
 
 from limner import storage
 from limner.accounts.service import ModelNotAllowed
@@ -40,6 +27,20 @@ from limner.kit.clock import StillClock
 from limner.limits.models import Policy
 from limner.limits.service import TooManyAtOnce, TooManyRequests
 from limner.storage import StorageFailed
+from support.asks import OTTER, paint
+from support.painters import Backwards, Breaking, Lazy, Painter, Waiting, with_painter
+from support.people import (
+    Person,
+    assert_nothing_under_way,
+    balance_of,
+    budget_of,
+    entries_of,
+    join,
+    running_of,
+    until_quiet,
+)
+from support.shelves import image_rows, stored_keys, task_rows
+from support.storages import AtOnce, SlowToAnswer
 
 PRICE = micro("0.02")  # a dall-e-2 picture at 1024x1024
 
@@ -380,6 +381,17 @@ async def test_what_was_done_in_time_is_delivered(house: House, grace: Person) -
     await assert_nothing_under_way(house, grace)
 
 
+async def test_a_file_of_a_task_that_timed_out_does_not_stay(house: House, grace: Person) -> None:
+    house = replace(house, storage=SlowToAnswer(), task_seconds=0.05)  # type: ignore[arg-type]
+    with pytest.raises(TaskTimedOut):
+        await paint(house, grace)
+    assert len(await stored_keys(house)) == 1
+
+    await sweep(house)
+
+    assert await stored_keys(house) == []
+
+
 async def test_a_cancelled_request_gives_everything_back(house: House, grace: Person) -> None:
     painter = Waiting(after=1)
     house = with_painter(house, painter)
@@ -399,6 +411,7 @@ async def test_a_cancelled_request_gives_everything_back(house: House, grace: Pe
 
 @pytest.mark.parametrize("steps", range(0, 40, 3))
 async def test_whenever_a_request_is_cancelled_the_sweep_puts_it_right(house: House, grace: Person, steps: int) -> None:
+    house = replace(house, storage=AtOnce())
     task = asyncio.create_task(paint(house, grace))
     for _ in range(steps):
         await asyncio.sleep(0)

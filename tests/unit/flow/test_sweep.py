@@ -2,13 +2,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import cast
 
 import pytest
-from support.asks import paint
-from support.painters import Waiting, with_painter
-from support.people import Person, assert_nothing_under_way, balance_of, running_of
-from support.shelves import stored_keys, task_rows
 
 from limner.domain.ask import Ask
 from limner.domain.money import micro
@@ -18,9 +13,14 @@ from limner.flow.perform import perform
 from limner.flow.settle import settle_badly
 from limner.flow.sweep import extend_leases, sweep
 from limner.kit.clock import StillClock
-from limner.storage import Storage, StorageFailed
+from limner.storage import StorageFailed
 from limner.tasks import service as tasks
 from limner.tasks.service import TaskEnded
+from support.asks import paint
+from support.painters import Waiting, with_painter
+from support.people import Person, assert_nothing_under_way, balance_of, running_of
+from support.shelves import stored_keys, task_rows
+from support.storages import Stuck
 
 
 async def begun_and_dropped(house: House, person: Person, *, n: int = 1) -> Admitted:
@@ -130,25 +130,9 @@ async def test_what_others_paint_is_left_alone(house: House, grace: Person, cloc
     assert await stored_keys(house) == [f"2026-11-22/{delivery.task_id}_0.png"]
 
 
-class _Stuck:
-    """A storage that removes nothing until it is mended."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self.is_mended = False
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._storage, name)
-
-    async def delete(self, key: str) -> None:
-        if not self.is_mended:
-            raise StorageFailed("the picture could not be removed from the storage")
-        await self._storage.delete(key)
-
-
 async def test_files_that_cannot_be_removed_are_tried_again(house: House, grace: Person, clock: StillClock) -> None:
-    stuck = _Stuck(house.storage)
-    house = replace(house, storage=cast("Storage", stuck))
+    stuck = Stuck()
+    house = replace(house, storage=stuck)
     await begun_and_dropped(house, grace)
     clock.move(seconds=house.lease_seconds + 1)
     with pytest.raises(StorageFailed):

@@ -6,8 +6,6 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from support.people import Person
-from support.shelves import image_rows
 
 from limner.domain.spec import OutputFormat
 from limner.flow.house import House
@@ -15,6 +13,8 @@ from limner.images import rules
 from limner.images import service as images
 from limner.images.models import StoredImage
 from limner.kit.ids import uuid7
+from support.people import Person
+from support.shelves import image_rows
 
 TASK = UUID("01930000-0000-7000-8000-000000000001")
 OTTER = StoredImage(

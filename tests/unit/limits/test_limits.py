@@ -4,7 +4,6 @@ import asyncio
 
 import asyncpg
 import pytest
-from support.people import Person, running_of
 
 from limner.flow.house import House
 from limner.kit.clock import StillClock
@@ -12,6 +11,7 @@ from limner.kit.ids import uuid7
 from limner.limits import rules
 from limner.limits import service as limits
 from limner.limits.models import Allowance, Policy
+from support.people import Person, running_of
 
 TEN_A_MINUTE = Policy(requests_per_minute=10, concurrent=100)
 

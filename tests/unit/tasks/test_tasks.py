@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
-from support.people import Person
-from support.shelves import task_rows
 
 from limner.flow.house import House
 from limner.kit.clock import StillClock
 from limner.kit.ids import uuid7
 from limner.tasks import service as tasks
 from limner.tasks.models import Task
+from support.people import Person
+from support.shelves import task_rows
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from uuid import UUID
 import httpx2
 import pytest
 from PIL import Image
-from support.people import Person, balance_of
-from support.wire import PREFIXES, ask, client_of
 
 from limner.domain.money import in_credits
 from limner.flow.house import House
+from support.people import Person, balance_of
+from support.wire import PREFIXES, ask, client_of
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

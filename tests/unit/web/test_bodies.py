@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from support.people import Person, entries_of
-from support.wire import BODY_BYTES_MAX, PREFIXES, ask, client_of, post
 
 from limner.flow.house import House
+from support.people import Person, entries_of
+from support.wire import BODY_BYTES_MAX, PREFIXES, ask, client_of, post
 
 # As the seed document has it: there is a comma missing after the prompt.
 SEED_S_SIZE_EXAMPLE = """{

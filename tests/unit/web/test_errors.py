@@ -12,9 +12,6 @@ from typing import TypeAlias
 import httpx2
 import pytest
 from pydantic import SecretStr
-from support.painters import Breaking, Waiting, with_painter
-from support.people import join
-from support.wire import BODY_BYTES_MAX, PREFIXES, PUBLIC_URL, ask, client_of, link_of, post
 
 from limner import config, storage
 from limner.accounts import service as accounts
@@ -28,6 +25,9 @@ from limner.kit.clock import StillClock
 from limner.limits.models import Policy
 from limner.web.dialects.images import render
 from limner.web.dialects.images.differences import OPENAI, VENDOR, WORDS
+from support.painters import Breaking, Waiting, with_painter
+from support.people import join
+from support.wire import BODY_BYTES_MAX, PREFIXES, PUBLIC_URL, ask, client_of, link_of, post
 
 Scene: TypeAlias = Callable[[House, str], Awaitable[httpx2.Response]]
 INVALID, IMAGE, QUOTA = "invalid_request_error", "image_generation_user_error", "insufficient_quota"

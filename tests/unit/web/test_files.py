@@ -8,14 +8,14 @@ from urllib.parse import quote, unquote
 import httpx2
 import pytest
 from PIL import Image
-from support.people import Person
-from support.wire import client_of, link_of
 
 from limner.flow.deliver import FILES_PATH, link_to
 from limner.flow.house import House
 from limner.kit import signing
 from limner.kit.clock import StillClock
 from limner.web.files import Part, RangeUnsatisfiable, wanted_part
+from support.people import Person
+from support.wire import client_of, link_of
 
 
 @pytest.fixture

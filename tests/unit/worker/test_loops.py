@@ -2,61 +2,76 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
-from support.asks import OTTER
-from support.people import Person, assert_nothing_under_way
 
 from limner.domain.ask import Ask
 from limner.flow.admit import admit
 from limner.flow.house import House
+from limner.flow.perform import perform
 from limner.kit.clock import StillClock
 from limner.worker.loops import run_loops
+from support.asks import OTTER
+from support.people import Person, assert_nothing_under_way, until_quiet
+from support.shelves import stored_keys
+from support.storages import Stuck
 
 
-async def until_nothing_runs(house: House, person: Person) -> None:
-    async with asyncio.timeout(5):
-        while True:
-            async with house.database.statement() as tx:
-                if await tx.value("SELECT count(*) FROM tasks WHERE status = 'running'") == 0:
-                    return
-            await asyncio.sleep(0)
+async def dropped(house: House, person: Person) -> None:
+    """A task as a killed server leaves it."""
+    ask = Ask(prompt=OTTER, model="dall-e-2")
+    await perform(house, await admit(house, principal=person.principal, ask=ask, trace_id=""))
+
+
+@asynccontextmanager
+async def loops_of(house: House) -> AsyncIterator[None]:
+    loops = asyncio.create_task(run_loops(house))
+    try:
+        async with asyncio.timeout(10):
+            yield
+    finally:
+        loops.cancel()
+        with suppress(asyncio.CancelledError):
+            await loops
+        await until_quiet(house)
+
+
+async def until_swept(house: House) -> None:
+    async with house.database.statement() as tx:
+        while await tx.value("SELECT count(*) FROM tasks WHERE status = 'running' OR leftovers"):
+            continue
 
 
 async def test_the_loops_sweep_until_they_are_cancelled(house: House, grace: Person, clock: StillClock) -> None:
-    await admit(house, principal=grace.principal, ask=Ask(prompt=OTTER, model="dall-e-2"), trace_id="")
+    await dropped(house, grace)
     clock.move(seconds=house.lease_seconds + 1)
-    loops = asyncio.create_task(run_loops(house))
 
-    await until_nothing_runs(house, grace)
-    loops.cancel()
+    async with loops_of(house):
+        await until_swept(house)
 
-    with pytest.raises(asyncio.CancelledError):
-        await loops
+    assert await stored_keys(house) == []
     await assert_nothing_under_way(house, grace)
 
 
 async def test_a_turn_that_fails_is_said_and_the_loop_goes_on(
     house: House, grace: Person, clock: StillClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await admit(house, principal=grace.principal, ask=Ask(prompt=OTTER, model="dall-e-2"), trace_id="")
+    stuck = Stuck()
+    house = replace(house, storage=stuck)
+    await dropped(house, grace)
     clock.move(seconds=house.lease_seconds + 1)
-    quick = replace(house, lease_seconds=0)
-    async with house.database.statement() as tx:
-        await tx.run("ALTER TABLE tasks RENAME COLUMN lease_until TO lease_to")
-    loops = asyncio.create_task(run_loops(quick))
-    try:
-        async with asyncio.timeout(5):
-            while not any(record.getMessage() == "loop.failed" for record in caplog.records):
-                await asyncio.sleep(0)
-    finally:
-        async with house.database.statement() as tx:
-            await tx.run("ALTER TABLE tasks RENAME COLUMN lease_to TO lease_until")
 
-    await until_nothing_runs(house, grace)
-    loops.cancel()
-    await asyncio.gather(loops, return_exceptions=True)
+    async with loops_of(replace(house, lease_seconds=0)):
+        async with house.database.statement() as tx:
+            while "loop.failed" not in caplog.messages:
+                await tx.value("SELECT 1")  # the loops have their turn meanwhile
+        stuck.is_mended = True
+        await until_swept(house)
+
     failed = next(record for record in caplog.records if record.getMessage() == "loop.failed")
     assert failed.levelno == logging.ERROR
+    assert await stored_keys(house) == []
     await assert_nothing_under_way(house, grace)
