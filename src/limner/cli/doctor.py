@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -60,7 +61,7 @@ class Finding:
 def command(given: Given) -> None:
     """Check that everything limner needs is there, and say what to do if not.
 
-    Looks at Python, libraries, the art, settings, the data folder, the port and the database; changes nothing. The exit
+    Looks at Python, libraries, fonts, the art, settings, the data folder, the port and the database; changes nothing. The exit
     code is 1 when something fails.
     """
     failed = 0
@@ -81,6 +82,7 @@ def _findings(given: Given) -> Iterator[Finding]:
     yield check_python(sys.version_info[:3])
     yield _check_libraries()
     yield _check_skia()
+    yield check_fonts(_font_families())
     yield check_art(Path(limner.__file__).parent / "engines" / "illustrator" / "art")
     try:
         settings = given.settings()
@@ -126,6 +128,37 @@ def _check_skia() -> Finding:
         else "install skia-python again"
     )
     return Finding(state="fail", what="Skia", detail=trouble, advice=advice)
+
+
+def _font_families() -> dict[str, str] | None:
+    """A family that this machine has for each of the scripts that prompts are written in; None if Skia cannot say."""
+    code = (
+        "import json, skia; found = {}\n"
+        "for name, letter in (('Latin', 'a'), ('Chinese', '\u4f60')):\n"
+        "    face = skia.FontMgr().matchFamilyStyleCharacter('', skia.FontStyle(), [], ord(letter))\n"
+        "    found |= {name: face.getFamilyName()} if face else {}\n"
+        "print(json.dumps(found))"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter, our own words
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    families: dict[str, str] | None = json.loads(done.stdout) if done.returncode == 0 else None
+    return families
+
+
+def check_fonts(families: Mapping[str, str] | None) -> Finding:
+    """The system's fonts, for letters in pictures and in SVG files that are opened here."""
+    if families is None:
+        return Finding(state="warn", what="fonts", detail="cannot be listed while Skia does not work")
+    missing = [script for script in ("Latin", "Chinese") if script not in families]
+    if not missing:
+        return Finding(state="ok", what="fonts", detail=", ".join(f"{k}: {v}" for k, v in families.items()))
+    return Finding(
+        state="warn",
+        what="fonts",
+        detail=f"none with {' or '.join(missing)} letters; pictures need none today, their texts will",
+        advice="apt-get install fonts-dejavu-core fonts-noto-cjk",
+    )
 
 
 def _import_trouble(*names: str) -> str | None:

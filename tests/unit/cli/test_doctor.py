@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from limner.cli.doctor import check_art, check_folder, check_python, check_space
+from limner.cli.doctor import check_art, check_folder, check_fonts, check_python, check_space
 
 
 def test_an_old_python_fails() -> None:
@@ -31,3 +31,17 @@ def test_a_folder_that_can_be_made_is_not_made(tmp_path: Path) -> None:
 def test_a_folder_below_a_file_fails(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert check_folder(tmp_path / "file" / "data").state == "fail"
+
+
+def test_fonts_for_both_scripts_are_fine() -> None:
+    finding = check_fonts({"Latin": "DejaVu Sans", "Chinese": "Noto Sans CJK SC"})
+
+    assert (finding.state, finding.detail) == ("ok", "Latin: DejaVu Sans, Chinese: Noto Sans CJK SC")
+
+
+def test_a_script_without_a_font_is_named_with_what_to_install() -> None:
+    finding = check_fonts({"Latin": "DejaVu Sans"})
+
+    assert finding.state == "warn"
+    assert "Chinese" in finding.detail
+    assert "fonts-noto-cjk" in finding.advice
