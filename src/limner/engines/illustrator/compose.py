@@ -63,6 +63,7 @@ class _Item:
     sink: float
     extent: Extent
     main: bool
+    grants: int
 
     @property
     def wide(self) -> float:
@@ -129,7 +130,8 @@ def compose(
     lonely = not wanted and not wish.left_out and place in _COMPANY
     if lonely:
         wanted = (Wanted(slug=_COMPANY[place][mood // 8 % len(_COMPANY[place])]),)
-    items = _items(wanted, place=place, transparent=transparent, kind_of=kind_of, extent_of=extent_of)
+    asked = wanted is wish.wanted
+    items = _items(wanted, asked=asked, place=place, transparent=transparent, kind_of=kind_of, extent_of=extent_of)
     if not items:
         return scene
     spots = _arranged(items, scene=scene, rng=rng)
@@ -137,6 +139,9 @@ def compose(
         spots = _fitted(spots, scene=scene)
     if lonely:
         spots = [_smaller(spot, share=0.5) for spot in spots]
+    elif not transparent and all(item.size == "small" for item in wanted):
+        # Nothing beside it shows that it is small, so the room around it does.
+        spots = [_smaller(spot, share=_SIZE_WORDS["small"]) for spot in spots]
     return replace(scene, placed=tuple(_placed(spot, scene=scene, rng=rng) for spot in spots))
 
 
@@ -176,6 +181,7 @@ def _time(rng: random.Random, *, place: str, vivid: bool) -> str:
 def _items(
     wanted: Sequence[Wanted],
     *,
+    asked: bool,
     place: str,
     transparent: bool,
     kind_of: Callable[[str], str],
@@ -199,6 +205,7 @@ def _items(
                     sink=sink,
                     extent=extent_of(thing.slug),
                     main=order == 0,
+                    grants=order if asked else -1,
                 )
             )
     return items
@@ -455,4 +462,5 @@ def _placed(spot: _Spot, *, scene: Scene, rng: random.Random) -> Placed:
         colour=item.colour,
         stance=item.stance,
         sink=item.sink * item.tall * spot.long,
+        grants=item.grants,
     )

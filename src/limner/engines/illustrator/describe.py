@@ -1,12 +1,17 @@
-"""What was drawn, in words: the `revised_prompt`. True of the scene, in the prompt's language, and says what is missing."""
+"""What was drawn, in words: the `revised_prompt`. True of the scene, in the prompt's language, and says what is missing.
+
+Called by `studio` after the scene is made, so that nothing said here can change the drawing; `missing` finds the gaps.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from limner.engines.illustrator.scene import Scene, Wish
+from limner.engines.illustrator.missing import NO_HOUR, forbidden_yet_drawn, not_drawn, seen_in_the_sky
+from limner.engines.illustrator.scene import Called, Placed, Scene, Wanted, Wish
 from limner.engines.illustrator.vocabulary.little import COLOUR_NAMES_ZH
+from limner.engines.illustrator.vocabulary.measures import measure_of
 
 _PLACES_EN = {
     "sea": "on the open sea", "lake": "on a lake below mountains", "beach": "on a sandy beach by the sea", "underwater": "under water above a sandy sea floor",
@@ -41,60 +46,77 @@ _TIMES_ZH = {"day": "白天", "dawn": "黎明", "sunset": "日落时分", "night
 _WEATHERS_ZH = {"rain": "下着雨", "snow": "飘着雪", "fog": "有雾"}
 _SKY_ZH = {"sun": "太阳", "moon": "月亮", "clouds": "许多云", "rainbow": "彩虹", "aurora": "极光"}
 _NUMBERS_ZH = "零一两三四五六七八九"
-_MEASURES_ZH = (
-    ("animal", "只"), ("plant-flower", "朵"), ("plant-other", "棵"), ("transport-ground", "辆"), ("transport-water", "艘"),
-    ("transport-air", "架"), ("place-building", "座"), ("place-religious", "座"), ("place-geographic", "座"), ("person", "个"),
-)  # fmt: skip
-_NO_HOUR = ("room", "table", "studio", "space", "moon", "underwater")
-_NO_SKY = ("room", "table", "studio", "space", "moon", "underwater")
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Things of one look that are told as one: "two small blue cats"."""
+
+    slug: str
+    colour: str | None
+    count: int
+    wanted: Wanted | None
 
 
 def describe(scene: Scene, wish: Wish, *, names: Mapping[str, Mapping[str, str]], kinds: Mapping[str, str]) -> str:
-    """One or two sentences."""
-    groups = Counter(
-        (thing.slug, thing.colour) for thing in sorted(scene.placed, key=lambda thing: _rank(thing.slug, wish))
-    )
-    missing = [*wish.unknown, *(_unseen(scene, wish))]
+    """One to three sentences."""
+    groups = _groups(scene.placed, wish)
+    missing, kept = not_drawn(scene, wish), forbidden_yet_drawn(scene, wish)
     if wish.language == "zh":
-        return _chinese(scene, groups, names=names, kinds=kinds, missing=missing)
-    return _english(scene, groups, names=names, missing=missing)
+        return _chinese(scene, groups, names=names, kinds=kinds) + _with_missing_zh(missing, kept)
+    return _english(scene, groups, names=names, kinds=kinds) + _with_missing_en(missing, kept)
 
 
-def _rank(slug: str, wish: Wish) -> int:
-    return next((index for index, wanted in enumerate(wish.wanted) if wanted.slug == slug), len(wish.wanted))
-
-
-def _unseen(scene: Scene, wish: Wish) -> list[str]:
-    """Settings that were understood, and yet are not to be seen in this picture."""
-    zh = wish.language == "zh"
-    unseen: list[str] = []
-    if scene.transparent:
-        return unseen
-    if wish.weather and scene.weather is None:
-        unseen.append((_WEATHERS_ZH if zh else _WEATHERS_EN)[wish.weather])
-    if scene.place in _NO_SKY:
-        unseen += [(_SKY_ZH if zh else _SKY_EN)[item] for item in wish.sky]
-    return unseen
+def _groups(placed: Sequence[Placed], wish: Wish) -> list[_Group]:
+    """In the order of the prompt."""
+    counts: dict[tuple[int, str, str | None], int] = {}
+    for thing in sorted(placed, key=lambda thing: thing.grants):
+        key = (thing.grants, thing.slug, thing.colour)
+        counts[key] = counts.get(key, 0) + 1
+    return [
+        _Group(slug, colour, count, wish.wanted[grants] if 0 <= grants < len(wish.wanted) else None)
+        for (grants, slug, colour), count in counts.items()
+    ]
 
 
 def _english(
-    scene: Scene,
-    groups: Mapping[tuple[str, str | None], int],
-    *,
-    names: Mapping[str, Mapping[str, str]],
-    missing: Sequence[str],
+    scene: Scene, groups: Sequence[_Group], *, names: Mapping[str, Mapping[str, str]], kinds: Mapping[str, str]
 ) -> str:
     manner = "vivid" if scene.vivid else "soft, natural"
-    article = "A"
-    subjects = [_noun_en(names[slug]["en"], count=count, colour=colour) for (slug, colour), count in groups.items()]
-    opening = f"{article} {manner} illustration of "
+    alone = len(groups) == 1
+    subjects = [_subject_en(group, names[group.slug]["en"], kinds.get(group.slug, ""), alone=alone) for group in groups]
+    opening = f"A {manner} illustration of "
     if scene.transparent:
-        text = opening + _listed(subjects, " and ") + " on a transparent background"
-    else:
-        doing = _doing_en(scene)
-        where = f"{_listed(subjects, ' and ')} {doing}{_PLACES_EN[scene.place]}" if subjects else _ALONE_EN[scene.place]
-        text = opening + where + _circumstances_en(scene)
-    return _with_missing_en(text + ".", missing)
+        return opening + _listed(subjects, " and ") + " on a transparent background."
+    where = f"{_listed(subjects, ' and ')} {_doing_en(scene)}{_PLACES_EN[scene.place]}"
+    return opening + (where if subjects else _ALONE_EN[scene.place]) + _circumstances_en(scene) + "."
+
+
+def _subject_en(group: _Group, name: str, kind: str, *, alone: bool) -> str:
+    wanted = group.wanted
+    own = wanted is not None and wanted.called is Called.OWN and wanted.noun.isascii() and wanted.noun
+    noun = _noun_en(
+        wanted.noun if wanted is not None and own else name,
+        count=group.count,
+        colour=group.colour,
+        size=_size_en(wanted, kind),
+    )
+    if wanted is None or wanted.called is not Called.STAND_IN or not wanted.noun:
+        return noun
+    whom = f"standing in for the {wanted.noun if group.count == 1 else _plural_en(wanted.noun)}"
+    return f"{noun}, {whom}," if alone else f"{noun} ({whom})"
+
+
+def _size_en(wanted: Wanted | None, kind: str) -> str:
+    """The size as it was said; nothing where the noun says it ("puppy")."""
+    if wanted is None or wanted.size is None or wanted.size_word == wanted.noun != "":
+        return ""
+    if kind.startswith("person"):
+        own = wanted.size_word
+        return own or {"baby": "young", "large": "tall"}.get(wanted.size, wanted.size)
+    if wanted.size_word in {"little", "big", "young", "tiny", "tall"}:
+        return wanted.size_word
+    return wanted.size
 
 
 def _doing_en(scene: Scene) -> str:
@@ -105,35 +127,40 @@ def _doing_en(scene: Scene) -> str:
 
 
 def _circumstances_en(scene: Scene) -> str:
-    parts = (
-        []
-        if scene.place in _NO_HOUR and not (scene.place == "room" and scene.time == "night")
-        else [_TIMES_EN[scene.time]]
-    )
+    parts = [_TIMES_EN[scene.time]] if _has_hour(scene) else []
     if scene.weather:
         parts.append(_WEATHERS_EN[scene.weather])
     text = "".join(f" {part}" for part in parts)
-    seen = [_SKY_EN[item] for item in scene.sky] if scene.place not in _NO_SKY else []
+    seen = [_SKY_EN[item] for item in seen_in_the_sky(scene)]
     return text + (f", with {_listed(seen, ' and ')} in the sky" if seen else "")
 
 
-def _noun_en(name: str, *, count: int, colour: str | None) -> str:
+def _has_hour(scene: Scene) -> bool:
+    return scene.place not in NO_HOUR or (scene.place == "room" and scene.time == "night")
+
+
+def _noun_en(name: str, *, count: int, colour: str | None, size: str) -> str:
     noun = _PLAIN_EN.get(name, name)
-    full = f"{colour} {noun}" if colour else noun
+    order = (colour, size, noun) if size in {"baby", "young"} else (size, colour, noun)
+    full = " ".join(part for part in order if part)
     if count > 1:
         return f"{_NUMBERS_EN[count] if count < len(_NUMBERS_EN) else count} {_plural_en(full)}"
     if noun.endswith("s") and noun in _ALWAYS_PLURAL:
         return full
-    return f"{'an' if full[0] in 'aeiou' and not full.startswith(('uni', 'ewe', 'one')) else 'a'} {full}"
+    return f"{'an' if full[0] in 'aeiou' and not full.startswith(('uni', 'ewe', 'one', 'eu')) else 'a'} {full}"
 
 
 # What people say, where the emoji's name is stiff.
 _PLAIN_EN = {
     "automobile": "car", "evergreen tree": "fir tree", "deciduous tree": "tree", "hot beverage": "hot drink", "ewe": "sheep", "lady beetle": "ladybird",
     "honeybee": "bee", "person standing": "person", "man standing": "man", "woman standing": "woman", "woman and man holding hands": "couple",
-    "people holding hands": "pair of friends", "teacup without handle": "cup of tea", "sport utility vehicle": "off-road car",
+    "people holding hands": "pair of friends", "teacup without handle": "cup of tea", "sport utility vehicle": "off-road car", "person in lotus position": "person in lotus position", "coffee": "cup of coffee", "espresso": "cup of espresso",
+    "latte": "cup of latte", "cappuccino": "cup of cappuccino", "tea": "cup of tea", "green tea": "cup of green tea", "milk": "glass of milk", "beer": "mug of beer",
+    "wine": "glass of wine", "whiskey": "glass of whiskey", "whisky": "glass of whisky", "bread": "loaf of bread", "cheese": "piece of cheese", "noodles": "bowl of noodles",
+    "ramen": "bowl of ramen", "noodle soup": "bowl of noodle soup", "ice cream": "ice cream cone", "toast": "slice of toast", "soccer": "soccer ball", "people": "person",
+    "soft ice cream": "ice cream cone", "baby angel": "little angel", "maize": "ear of maize", "cheese wedge": "piece of cheese", "beer mug": "mug of beer",
     "couch and lamp": "couch with a lamp", "globe showing asia-australia": "globe", "umbrella on ground": "parasol", "spiral shell": "seashell",
-    "person in lotus position": "person in lotus position", "t-rex": "T-Rex", "santa claus": "Santa Claus", "steaming bowl": "steaming bowl of noodles",
+    "tokyo tower": "Tokyo Tower", "t-rex": "T-Rex", "santa claus": "Santa Claus", "steaming bowl": "steaming bowl of noodles",
     "t-shirt": "T-shirt",
 }  # fmt: skip
 _ALWAYS_PLURAL = frozenset(("books", "houses", "jeans", "glasses", "sunglasses", "sparkles", "shorts", "scissors", "grapes", "chopsticks", "french fries", "pancakes", "skis", "fireworks", "socks", "gloves", "beans", "peanuts", "cherries", "people", "bubbles"))  # fmt: skip
@@ -159,51 +186,67 @@ def _plural_en(noun: str) -> str:
     return f"{head} {last}".strip()
 
 
-def _with_missing_en(text: str, missing: Sequence[str]) -> str:
-    if not missing:
-        return text
-    quoted = _listed([f"\u201c{word}\u201d" for word in missing], " and ")
-    return f"{text} Not drawn: {quoted}."
+def _with_missing_en(missing: Sequence[str], kept: Sequence[str]) -> str:
+    text = f" Not drawn: {_listed([_quoted(item) for item in missing], ' and ')}." if missing else ""
+    return text + (f" Drawn all the same: {_listed([_quoted(item) for item in kept], ' and ')}." if kept else "")
+
+
+def _quoted(item: str) -> str:
+    """In quotation marks, but for a remark in brackets after it."""
+    words, mark, remark = item.partition("\n")
+    return f"\u201c{words}\u201d{' ' if mark and remark.startswith('(') else ''}{remark}"
 
 
 def _listed(parts: Sequence[str], last: str) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + last + parts[-1] if parts else ""
+    if len(parts) == 1:
+        return parts[0]
+    return ", ".join(parts[:-1]) + last + parts[-1] if parts else ""
 
 
 def _chinese(
-    scene: Scene,
-    groups: Mapping[tuple[str, str | None], int],
-    *,
-    names: Mapping[str, Mapping[str, str]],
-    kinds: Mapping[str, str],
-    missing: Sequence[str],
+    scene: Scene, groups: Sequence[_Group], *, names: Mapping[str, Mapping[str, str]], kinds: Mapping[str, str]
 ) -> str:
-    subjects = [
-        _noun_zh(names[slug].get("zh", slug), kind=kinds.get(slug, ""), count=count, colour=colour)
-        for (slug, colour), count in groups.items()
-    ]
+    subjects = _listed_zh(
+        [_subject_zh(group, names[group.slug].get("zh", group.slug), kinds.get(group.slug, "")) for group in groups]
+    )
     manner = "色彩鲜明" if scene.vivid else "色调自然柔和"
     if scene.transparent:
-        text = f"一幅{manner}的插画：透明背景上的{_listed_zh(subjects)}"
-    else:
-        hour = (
-            ""
-            if scene.place in _NO_HOUR and not (scene.place == "room" and scene.time == "night")
-            else _TIMES_ZH[scene.time]
-        )
-        weather = f"，{_WEATHERS_ZH[scene.weather]}" if scene.weather else ""
-        seen = [_SKY_ZH[item] for item in scene.sky] if scene.place not in _NO_SKY else []
-        sky = f"，天上有{_listed_zh(seen)}" if seen else ""
-        place = _PLACES_ZH[scene.place]
-        where = f"{hour}，{place}" if hour else place
-        text = f"一幅{manner}的插画：{where}" + (f"，画中有{_listed_zh(subjects)}" if subjects else "") + weather + sky
-    return text + "。" + (f"未画出：{'、'.join(f'“{word}”' for word in missing)}。" if missing else "")
+        return f"一幅{manner}的插画：透明背景上的{subjects}。"
+    place = _PLACES_ZH[scene.place]
+    where = f"{_TIMES_ZH[scene.time]}，{place}" if _has_hour(scene) else place
+    weather = f"，{_WEATHERS_ZH[scene.weather]}" if scene.weather else ""
+    seen = [_SKY_ZH[item] for item in seen_in_the_sky(scene)]
+    sky = f"，天上有{_listed_zh(seen)}" if seen else ""
+    return f"一幅{manner}的插画：{where}" + (f"，画中有{subjects}" if subjects else "") + weather + sky + "。"
 
 
-def _noun_zh(name: str, *, kind: str, count: int, colour: str | None) -> str:
-    measure = next((word for start, word in _MEASURES_ZH if kind.startswith(start)), "个")
-    number = _NUMBERS_ZH[count] if count < len(_NUMBERS_ZH) else str(count)
-    return f"{number}{measure}{COLOUR_NAMES_ZH[colour] + '的' if colour else ''}{name}"
+def _subject_zh(group: _Group, name: str, kind: str) -> str:
+    wanted = group.wanted
+    name = _PLAIN_ZH.get(group.slug, name)
+    noun = wanted.noun if wanted and wanted.called is Called.OWN and wanted.noun and not wanted.noun.isascii() else name
+    size = "" if wanted is None or wanted.size is None or noun == wanted.size_word else _SIZES_ZH[wanted.size]
+    if noun.startswith(size):
+        size = ""
+    number = _NUMBERS_ZH[group.count] if group.count < len(_NUMBERS_ZH) else str(group.count)
+    colour = COLOUR_NAMES_ZH[group.colour] + "的" if group.colour else ""
+    text = f"{number}{measure_of(noun, kind)}{colour}{size}{noun}"
+    stands_in = wanted is not None and wanted.called is Called.STAND_IN and wanted.noun
+    return text + (f"（代替\u201c{wanted.noun}\u201d）" if wanted and stands_in else "")
+
+
+# What people say, where the emoji's name is stiff.
+_PLAIN_ZH = {
+    "person-biking": "骑车的人", "person-surfing": "冲浪的人", "person-rowing-boat": "划船的人", "skier": "滑雪的人", "person-running": "跑步的人",
+    "couch-and-lamp": "带灯的沙发", "person-standing": "人", "man-standing": "男人", "woman-standing": "女人", "automobile": "汽车",
+    "evergreen-tree": "杉树", "deciduous-tree": "树", "blossom": "花", "glass-of-milk": "牛奶", "steaming-bowl": "面条", "books": "书",
+    "woman-and-man-holding-hands": "情侣", "people-holding-hands": "朋友", "birthday-cake": "蛋糕", "pot-of-food": "炖菜",
+}  # fmt: skip
+_SIZES_ZH = {"baby": "小", "small": "小", "large": "大"}
+
+
+def _with_missing_zh(missing: Sequence[str], kept: Sequence[str]) -> str:
+    text = f"未画出：{'、'.join(_quoted(item) for item in missing)}。" if missing else ""
+    return text + (f"未能避免：{'、'.join(_quoted(item) for item in kept)}。" if kept else "")
 
 
 def _listed_zh(parts: Sequence[str]) -> str:

@@ -5,24 +5,68 @@ Both are frozen and know nothing of words or SVG. Lengths in a scene are in unit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 
 SUBJECTS_MAX = 24
 
 
+class Called(Enum):
+    """What the description may call a thing: the caller's word, the drawing's name, or the name in place of the word."""
+
+    OWN = "own"
+    NAME = "name"
+    STAND_IN = "stand-in"
+
+
+class Doubt(Enum):
+    """Why something that was said may be missing in the picture; all but NEVER are settled by looking at the scene."""
+
+    NEVER = "never"
+    PLACE = "place"
+    TIME = "time"
+    WEATHER = "weather"
+    SKY = "sky"
+    ACTION = "action"
+    MANNER = "manner"
+    RELATION = "relation"
+    COUNT = "count"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A piece of the prompt, in the caller's own letters, that may not have been drawn as said.
+
+    `value` is its meaning; `of` and `to` are the places in `Wish.wanted` of the things it is about (-1: none).
+    """
+
+    text: str
+    doubt: Doubt = Doubt.NEVER
+    value: str = ""
+    of: int = -1
+    to: int = -1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One noun of the prompt: which glyph, how many, in which colours (in turn), and how large."""
+    """One noun of the prompt: which glyph, how many, in which colours (in turn), and how large.
+
+    `noun` and `size_word` are the caller's own words for it, for the description alone: they draw nothing.
+    """
 
     slug: str
     count: int = 1
     colours: tuple[str, ...] = ()
     size: str | None = None
+    noun: str = field(default="", compare=False)
+    called: Called = field(default=Called.NAME, compare=False)
+    size_word: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What was understood of a prompt. `unknown`: the words that mean nothing here, in their order, each once."""
+    """What was understood of a prompt. `said`: what may not come out as it was said, in the order of the prompt."""
 
     language: str
     wanted: tuple[Wanted, ...] = ()
@@ -31,14 +75,15 @@ class Wish:
     weather: str | None = None
     sky: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """One glyph in the picture. (`x`, `y`) is where the middle of its lowest edge stands; `span` is its box's side.
 
-    `sink` is how much of it, from below, is under water; `depth` orders the drawing, far (0) to near (1).
+    `sink` is how much of it, from below, is under water; `depth` orders the drawing, far (0) to near (1). `grants` is the
+    place in `Wish.wanted` of what it was placed for (-1: nobody asked for it).
     """
 
     slug: str
@@ -51,6 +96,7 @@ class Placed:
     colour: str | None = None
     stance: str = "stand"
     sink: float = 0.0
+    grants: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

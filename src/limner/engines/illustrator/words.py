@@ -16,7 +16,8 @@ from typing import Any
 
 from limner.engines.illustrator.art import FOLDER
 from limner.engines.illustrator.figures import EXTRA_KINDS, EXTRA_NAMES
-from limner.engines.illustrator.vocabulary import keywords, little, places, subjects
+from limner.engines.illustrator.scene import Called
+from limner.engines.illustrator.vocabulary import called, keywords, little, places, subjects
 from limner.engines.illustrator.vocabulary.folding import folded
 
 LANGUAGES = ("en", "zh")
@@ -40,15 +41,20 @@ class Sort(Enum):
     PREDICATE = "predicate"
     JOINT = "joint"
     ARTICLE = "article"
+    RELATION = "relation"
+    ACTION = "action"
+    QUALITY = "quality"
+    MANNER = "manner"
     UNSAID = "unsaid"
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One term's meaning: its sort, and which one of the sort."""
+    """One term's meaning: its sort, and which one of the sort; for a subject also what it may be called."""
 
     sort: Sort
     value: str
+    called: Called = Called.NAME
 
 
 class Lexicon:
@@ -82,10 +88,21 @@ class Lexicon:
                 return found
         return None
 
+    def singular(self, term: str) -> str:
+        """The form of `term` that names one: itself, unless it is a known plural."""
+        meaning = self.find_english(term)
+        likely = [
+            one
+            for one in singulars(term)
+            if one in self._terms and self._terms[one].value == getattr(meaning, "value", None)
+        ]
+        return likely[0] if likely else term
+
     def _learn_compiled(self, compiled: Mapping[str, Any], language: str) -> None:
         for word, slugs in compiled["keywords"][language].items():
-            if keywords.is_useful(word, language=language, kinds=[self.kinds[slug] for slug in slugs]):
-                self._learn(word, Meaning(Sort.SUBJECT, slugs[0]))
+            name = self.names[slugs[0]].get(language, "")
+            if keywords.is_useful(word, language=language, kinds=[self.kinds[slug] for slug in slugs], name=name):
+                self._learn(word, Meaning(Sort.SUBJECT, slugs[0], self._keyword_called(word, slugs[0], language)))
         for word, slug in compiled["labels"][language].items():
             short = language == "zh" and len(word) == 1 and not self.kinds[slug].startswith(_KINDS_OF_ONE_CHARACTER)
             if not short:
@@ -94,7 +111,11 @@ class Lexicon:
     def _learn_tables(self) -> None:
         for sort, table in (
             (Sort.SUBJECT, subjects.SUBJECTS),
+            (Sort.QUALITY, {"": little.QUALITIES}),
+            (Sort.MANNER, {"vivid": little.VIVID, "muted": little.MUTED}),
             (Sort.UNSAID, {"": little.UNSAID}),
+            (Sort.ACTION, little.ACTIONS),
+            (Sort.RELATION, little.RELATIONS),
             (Sort.JOINT, {"": little.JOINTS}),
             (Sort.ARTICLE, {"": little.ARTICLES}),
             (Sort.NEGATION, {"": little.NEGATIONS}),
@@ -109,10 +130,23 @@ class Lexicon:
         ):
             for value, words in table.items():
                 for word in words.split("|"):
-                    self._learn(word, Meaning(sort, value))
+                    self._learn(word, Meaning(sort, value, _called(word) if sort is Sort.SUBJECT else Called.NAME))
+
+    def _keyword_called(self, word: str, slug: str, language: str) -> Called:
+        if language == "zh":
+            return Called.NAME if set(word) & set(self.names[slug].get("zh", "")) else Called.STAND_IN
+        name = self.names[slug]["en"]
+        return Called.OWN if word in called.SYNONYMS else Called.NAME if word in name.split() else Called.STAND_IN
 
     def _learn(self, word: str, meaning: Meaning) -> None:
         self._terms[folded(word)] = meaning
+
+
+def _called(word: str) -> Called:
+    """For a word of the hand-written table."""
+    if word in called.STAND_INS:
+        return Called.STAND_IN
+    return Called.NAME if word in called.NAMED else Called.OWN
 
 
 def singulars(term: str) -> Iterable[str]:
@@ -125,10 +159,10 @@ def singulars(term: str) -> Iterable[str]:
     if term.endswith("ves"):
         yield term[:-3] + "f"
         yield term[:-3] + "fe"
-    if term.endswith("es"):
-        yield term[:-2]
     if term.endswith("s") and not term.endswith("ss"):
         yield term[:-1]
+    if term.endswith("es"):
+        yield term[:-2]
     if term.endswith("'s"):
         yield term[:-2]
 

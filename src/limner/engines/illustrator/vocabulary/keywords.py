@@ -4,6 +4,8 @@ A keyword says what a glyph has to do with: "ugly" leads to a swan, "wild" to br
 are names are listed; of the Chinese ones those count that belong to one glyph of a tangible kind.
 """
 
+from limner.engines.illustrator.vocabulary import called
+
 _ENGLISH_WORDS = """
 aeroplane ale almond alpaca ammo amoeba ape archery arrow aubergine bag banana bandage banner barbell beads beak
 beanstalk beer beet belly bento berry beverage billiard birdie blouse bolt bones boot bottle boulder bowl bowling
@@ -47,8 +49,13 @@ _TANGIBLE = (
 )  # fmt: skip
 
 
-def is_useful(word: str, *, language: str, kinds: list[str]) -> bool:
-    """Whether a picture of the first glyph that has the keyword would be a picture of `word`; `kinds`: all their kinds."""
+def is_useful(word: str, *, language: str, kinds: list[str], name: str) -> bool:
+    """Whether a picture of the first glyph that has the keyword would be a picture of `word`; `kinds`: all their kinds.
+
+    `name` is that glyph's: a Chinese keyword without one character of it is mostly a thought about the thing ("work" leads
+    to a necktie), so those count that were looked at.
+    """
     if language == "zh":
-        return len(word) > 1 and len(kinds) == 1 and kinds[0].startswith(_TANGIBLE)
+        near = bool(set(word) & set(name)) or word in called.CHINESE_KEYWORDS
+        return near and len(word) > 1 and len(kinds) == 1 and kinds[0].startswith(_TANGIBLE)
     return word in _ENGLISH or (" " in word and len(kinds) == 1 and kinds[0].startswith(_TANGIBLE))

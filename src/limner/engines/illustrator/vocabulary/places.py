@@ -12,7 +12,7 @@ PLACES = {
     "desert": "desert|dune|dunes|sahara|oasis|沙漠|沙丘|戈壁|绿洲",
     "city": "city|street|town|downtown|skyline|road|city street|urban|metropolis|alley|highway|sidewalk|neighborhood|village|cityscape|cyberpunk|城市|街道|街|街上|都市|马路|公路|小镇|大街|城镇|村庄|市区|路上|胡同",
     "room": "room|bedroom|living room|indoors|inside|house interior|interior|library|office|classroom|studio|home|房间|卧室|客厅|室内|屋里|家里|书房|教室|办公室|图书馆",
-    "table": "table|kitchen|tabletop|desk|dining table|counter|restaurant|cafe|still life|plate|桌子|桌上|桌面|餐桌|厨房|餐厅|咖啡馆|盘子|书桌",
+    "table": "table|kitchen|tabletop|desk|dining table|counter|restaurant|cafe|still life|plate|wooden table|桌子|木桌|桌上|桌面|餐桌|厨房|餐厅|咖啡馆|盘子|书桌",
     "snow": "snow|snowy|winter|arctic|antarctica|ice|tundra|north pole|south pole|snowfield|frozen|雪地|雪|冬天|冬季|北极|南极|冰|冰天雪地|雪原|雪中|雪景|冰雪",
     "space": "space|outer space|galaxy|cosmos|universe|nebula|orbit|milky way|starfield|太空|宇宙|星空|银河|外太空|星系|星云",
     "moon": "on the moon|moon surface|lunar surface|surface of the moon|on mars|mars|planet surface|月球|月球表面|月球上|火星|火星上",
@@ -23,7 +23,7 @@ TIMES = {
     "day": "day|daytime|noon|midday|morning|sunny|sunshine|sunlight|summer|afternoon|blue sky|白天|中午|早晨|早上|上午|下午|晴天|阳光|夏天|晴朗|阳光明媚",
     "dawn": "dawn|sunrise|daybreak|early morning|pink sky|黎明|日出|清晨|拂晓|破晓|朝霞",
     "sunset": "sunset|dusk|evening|golden hour|twilight|sundown|autumn|fall|日落|黄昏|傍晚|夕阳|晚霞|余晖|秋天|秋季",
-    "night": "night|midnight|nighttime|at night|moonlight|moonlit|dark|starry|starry night|stars|starlight|night sky|evening sky|夜|夜晚|晚上|午夜|夜里|深夜|月光|星光|夜色|繁星|星星|夜空|月夜|月光下",
+    "night": "night|midnight|nighttime|at night|moonlight|moonlit|dark|starry|starry night|stars|starlight|night sky|evening sky|夜|夜晚|晚上|午夜|夜里|深夜|月光|星光|夜色|繁星|星星|夜空|夜景|月夜|月光下",
 }
 
 WEATHERS = {
