@@ -8,29 +8,20 @@ Linear in the prompt's length; never fails.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from limner.engines.illustrator.scene import SUBJECTS_MAX, Doubt, Said, Wanted, Wish
+from limner.engines.illustrator.plurals import is_drawn_as_a_pair, is_plural
+from limner.engines.illustrator.reader import SAID_LETTERS_MAX, SAID_MAX, Reader
+from limner.engines.illustrator.scene import SUBJECTS_MAX, Doubt, Wanted, Wish
+from limner.engines.illustrator.terms import Term, terms
 from limner.engines.illustrator.vocabulary.called import LOOSE, YOUNG
 from limner.engines.illustrator.vocabulary.folding import folded
-from limner.engines.illustrator.vocabulary.little import MEASURES, SIZES_SAID
+from limner.engines.illustrator.vocabulary.little import SIZES_SAID
 from limner.engines.illustrator.vocabulary.places import PLACE_WORDS_WITH_TIME, SKY_TIME
 from limner.engines.illustrator.words import Lexicon, Meaning, Sort
 
 LETTERS_MAX = 32_000
 COUNT_MAX = 9
-SAID_MAX = 64
-SAID_LETTERS_MAX = 40
-
-_PIECE = re.compile(
-    r"(?P<word>[a-z0-9\u00df-\u024f]+(?:['\u2019-][a-z0-9\u00df-\u024f]+)*)|(?P<han>[\u3400-\u9fff]+)"
-    r"|(?P<foreign>[^\W\d_a-z\u3400-\u9fff]+)|(?P<other>\S)"
-)
-_MEASURES = frozenset(MEASURES.replace("|", ""))
-_NUMERAL = re.compile(r"[一二两三四五六七八九十百千万]{2,}")
-_DIGITS = {digit: value for value, digit in enumerate("一二三四五六七八九", 1)} | {"两": 2}
-_TENS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000}
 # These are weak: said beside another place they are only part of it.
 _WEAK_PLACES = ("sky", "sea", "lake", "snow", "table", "mountain")
 _STRONGER = {"sea": ("beach", "underwater"), "room": ("table",)}
@@ -44,76 +35,12 @@ _NATURAL = {
 _GLOW = ("orange", "red", "pink", "gold", "purple", "yellow")
 
 
-@dataclass(frozen=True, slots=True)
-class _Term:
-    """A word or phrase as it was looked up, where it stands in the prompt, and what it means."""
-
-    word: str
-    start: int
-    end: int
-    meaning: Meaning | None
-
-
-@dataclass(slots=True)
-class _Reader:
-    """What has been gathered so far, and what waits for its noun."""
-
-    prompt: str
-    lexicon: Lexicon
-    wanted: list[Wanted] = field(default_factory=list)
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-    times: list[str] = field(default_factory=list)
-    weathers: list[str] = field(default_factory=list)
-    sky: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    said: list[tuple[int, Said]] = field(default_factory=list)
-    count: int | None = None
-    count_word: str = ""
-    count_start: int = 0
-    colours: list[_Term] = field(default_factory=list)
-    size: str | None = None
-    size_word: str = ""
-    negation: int | None = None
-    predicate: bool = False
-    stranger: bool = False
-    action: _Term | None = None
-    relation: _Term | None = None
-    before: _Term | None = None
-    noun: tuple[int, int, int] | None = None
-    is_object: bool = False
-    related: tuple[int, int] | None = None
-
-    def rest(self) -> None:
-        """Forget what waits."""
-        self.count, self.size, self.negation, self.predicate, self.stranger = None, None, None, False, False
-        self.colours = []
-
-    def doubt(
-        self, start: int, end: int, doubt: Doubt = Doubt.NEVER, value: str = "", *, of: int = -1, to: int = -1
-    ) -> None:
-        """Keep what stands there, since it may not be drawn."""
-        if len(self.said) >= SAID_MAX:
-            return
-        text = " ".join("".join(sign if sign.isprintable() else " " for sign in self.prompt[start:end]).split())
-        if len(text) > SAID_LETTERS_MAX:
-            text = text[: SAID_LETTERS_MAX - 1].rstrip() + "\u2026"
-        if text:
-            self.said.append((start, Said(text=text, doubt=doubt, value=value, of=of, to=to)))
-
-    def settle(self) -> None:
-        """A clause is over: an action without an object is said for itself, a relation without one is dropped."""
-        if self.action is not None and self.action.meaning is not None:
-            self.doubt(self.action.start, self.action.end, Doubt.ACTION, self.action.meaning.value)
-        self.action = self.relation = self.noun = None
-
-
 def parse(prompt: str, *, lexicon: Lexicon) -> Wish:
     """What `prompt` wishes for."""
     prompt = prompt[:LETTERS_MAX]
     text = folded(prompt)
-    reader = _Reader(prompt, lexicon)
-    for term in _terms(text, lexicon):
+    reader = Reader(prompt, lexicon)
+    for term in terms(text, lexicon):
         if term.meaning is None:
             _take_unknown(reader, term)
         else:
@@ -127,109 +54,7 @@ def parse(prompt: str, *, lexicon: Lexicon) -> Wish:
     return _wish(reader, "zh" if _is_mainly_chinese(text) else "en")
 
 
-def _terms(text: str, lexicon: Lexicon) -> Iterator[_Term]:
-    """The prompt's terms in order, each with its meaning; punctuation comes as a joint."""
-    words: list[tuple[str, int]] = []
-    counted = False
-    for piece in _PIECE.finditer(text):
-        if piece["word"] is not None:
-            words.append((piece["word"].replace("\u2019", "'"), piece.start()))
-            continue
-        counted = bool(words) and words[-1][0].isdigit()
-        yield from _english(words, lexicon)
-        words = []
-        if piece["han"] is not None:
-            yield from _chinese(piece["han"], piece.start(), lexicon, counted=counted)
-        elif piece["foreign"] is not None:
-            yield _Term(piece["foreign"], piece.start(), piece.end(), None)
-        elif piece["other"] in lexicon.emoji:
-            meaning = Meaning(Sort.SUBJECT, lexicon.emoji[piece["other"]])
-            yield _Term(piece["other"], piece.start(), piece.end(), meaning)
-        elif piece["other"] in ",.;:!?，。；：！？、\n":
-            yield _Term(piece["other"], piece.start(), piece.end(), Meaning(Sort.JOINT, "stop"))
-    yield from _english(words, lexicon)
-
-
-def _english(words: list[tuple[str, int]], lexicon: Lexicon) -> Iterator[_Term]:
-    at = 0
-    words = [part for word, start in words for part in _halves(word, start, lexicon)]
-    while at < len(words):
-        for length in range(min(lexicon.longest["en"], len(words) - at), 0, -1):
-            term = " ".join(word for word, _ in words[at : at + length])
-            meaning = lexicon.find_english(term)
-            if meaning is not None:
-                break
-        else:
-            length, term, meaning = 1, words[at][0], _number(words[at][0])
-        last, start = words[at + length - 1]
-        yield _Term(term, words[at][1], start + len(last), meaning)
-        at += length
-
-
-def _number(word: str) -> Meaning | None:
-    if not word.isdecimal() or len(word) > 7:  # noqa: PLR2004 - nobody means ten million cats
-        return None
-    return Meaning(Sort.COUNT, str(int(word))) if int(word) else None
-
-
-def _halves(word: str, start: int, lexicon: Lexicon) -> list[tuple[str, int]]:
-    """A hyphenated word that nobody knows is read as its parts."""
-    if "-" not in word or lexicon.find_english(word) is not None:
-        return [(word, start)]
-    parts = []
-    for part in word.split("-"):
-        parts.append((part, start))
-        start += len(part) + 1
-    return parts
-
-
-def _chinese(run: str, start: int, lexicon: Lexicon, *, counted: bool) -> Iterator[_Term]:
-    at, strange = 0, 0
-    while at < len(run):
-        if counted and run[at] in _MEASURES:
-            counted = False
-            at += 1
-            strange = at
-            continue
-        length, meaning = _longest(run, at, lexicon)
-        if meaning is None:
-            at += 1
-            counted = False
-            continue
-        if strange < at:
-            yield _Term(run[strange:at], start + strange, start + at, None)
-        yield _Term(run[at : at + length], start + at, start + at + length, meaning)
-        counted = meaning.sort is Sort.COUNT
-        at += length
-        strange = at
-    if strange < at:
-        yield _Term(run[strange:at], start + strange, start + at, None)
-
-
-def _longest(run: str, at: int, lexicon: Lexicon) -> tuple[int, Meaning | None]:
-    """The longest known term that begins there, or a numeral before a measure word."""
-    numeral = _NUMERAL.match(run, at)
-    if numeral and run[numeral.end() : numeral.end() + 1] in _MEASURES and numeral.end() < len(run):
-        return numeral.end() - at, Meaning(Sort.COUNT, str(_value_of(numeral[0])))
-    for length in range(min(lexicon.longest["zh"], len(run) - at), 0, -1):
-        meaning = lexicon.find(run[at : at + length])
-        if meaning is not None:
-            return length, meaning
-    return 1, None
-
-
-def _value_of(numeral: str) -> int:
-    total, digit = 0, 0
-    for sign in numeral[:12]:
-        if sign in _TENS:
-            total += max(1, digit) * _TENS[sign]
-            digit = 0
-        else:
-            digit = _DIGITS[sign]
-    return total + digit
-
-
-def _take(reader: _Reader, term: _Term, meaning: Meaning) -> None:  # noqa: C901, PLR0912 - one branch per sort of word
+def _take(reader: Reader, term: Term, meaning: Meaning) -> None:  # noqa: C901, PLR0912 - one branch per sort of word
     match meaning.sort:
         case Sort.SUBJECT:
             _take_subject(reader, term, meaning)
@@ -279,7 +104,7 @@ def _take(reader: _Reader, term: _Term, meaning: Meaning) -> None:  # noqa: C901
             _take_crowd(reader, term)
 
 
-def _take_crowd(reader: _Reader, term: _Term) -> None:
+def _take_crowd(reader: Reader, term: Term) -> None:
     """\u4eec after a noun makes it several."""
     if term.word == "们" and reader.noun is not None and reader.noun[1] == term.start:
         last = reader.wanted[reader.noun[2]]
@@ -287,7 +112,7 @@ def _take_crowd(reader: _Reader, term: _Term) -> None:
             reader.wanted[reader.noun[2]] = replace(last, count=3)
 
 
-def _take_action(reader: _Reader, term: _Term) -> None:
+def _take_action(reader: Reader, term: Term) -> None:
     if reader.negation is not None:
         return
     noun, relation = reader.noun, reader.relation
@@ -297,7 +122,7 @@ def _take_action(reader: _Reader, term: _Term) -> None:
         reader.relation = relation
 
 
-def _take_relation(reader: _Reader, term: _Term, meaning: Meaning) -> None:
+def _take_relation(reader: Reader, term: Term, meaning: Meaning) -> None:
     if meaning.value == "after":
         # In Chinese it follows its noun: the sofa, on. After a place it only says the place again.
         held = reader.noun
@@ -316,7 +141,7 @@ def _take_relation(reader: _Reader, term: _Term, meaning: Meaning) -> None:
     reader.relation = term
 
 
-def _take_joint(reader: _Reader, term: _Term, meaning: Meaning) -> None:
+def _take_joint(reader: Reader, term: Term, meaning: Meaning) -> None:
     if term.word not in {"and", "or", "和"}:
         _lone_fruit(reader)
     if term.word not in {"of", "with", "to", "at", "through", "next to", "by", "near", "有"} or meaning.value == "stop":
@@ -332,12 +157,12 @@ def _take_joint(reader: _Reader, term: _Term, meaning: Meaning) -> None:
         reader.colours = kept
 
 
-def _close_modifiers(reader: _Reader) -> None:
+def _close_modifiers(reader: Reader) -> None:
     if reader.stranger:
         reader.rest()
 
 
-def _take_subject(reader: _Reader, term: _Term, meaning: Meaning) -> None:
+def _take_subject(reader: Reader, term: Term, meaning: Meaning) -> None:
     slug = meaning.value
     if reader.negation is not None:
         reader.left_out.append(term.word)
@@ -373,10 +198,10 @@ def _take_subject(reader: _Reader, term: _Term, meaning: Meaning) -> None:
     reader.rest()
 
 
-def _add_wanted(reader: _Reader, term: _Term, meaning: Meaning, *, noun: str, size: str | None) -> int:
+def _add_wanted(reader: Reader, term: Term, meaning: Meaning, *, noun: str, size: str | None) -> int:
     """The noun with all that waited for it; its place among the wanted."""
-    count = reader.count if reader.count is not None else (3 if _is_plural(term.word) else 1)
-    if meaning.value in _PAIRS and reader.count is not None and reader.count_word in _PAIR_WORDS:
+    count = reader.count if reader.count is not None else (3 if is_plural(term.word) else 1)
+    if reader.count is not None and is_drawn_as_a_pair(meaning.value, count_word=reader.count_word):
         count = 1
     if count > COUNT_MAX:
         reader.doubt(reader.count_start, term.end, Doubt.COUNT, of=len(reader.wanted))
@@ -405,7 +230,7 @@ def _add_wanted(reader: _Reader, term: _Term, meaning: Meaning, *, noun: str, si
 _DOINGS = frozenset(("cycling", "rowing", "surfing", "skiing", "骑自行车", "划船", "冲浪", "滑雪"))
 
 
-def _relate(reader: _Reader, term: _Term, *, to: int) -> None:
+def _relate(reader: Reader, term: Term, *, to: int) -> None:
     """What the noun before does to this one, or how it is to it."""
     lead = reader.action or reader.relation
     if lead is not None and lead.meaning is not None and (lead.meaning.sort is not Sort.JOINT):
@@ -428,7 +253,7 @@ def _relate(reader: _Reader, term: _Term, *, to: int) -> None:
 _LOOKS = frozenset(("watching", "looking at", "看", "看着"))
 
 
-def _take_setting(reader: _Reader, term: _Term, meaning: Meaning) -> None:
+def _take_setting(reader: Reader, term: Term, meaning: Meaning) -> None:
     doubts = {Sort.PLACE: Doubt.PLACE, Sort.TIME: Doubt.TIME, Sort.WEATHER: Doubt.WEATHER, Sort.SKY: Doubt.SKY}
     if reader.negation is not None:
         reader.left_out.append(term.word)
@@ -464,7 +289,7 @@ def _take_setting(reader: _Reader, term: _Term, meaning: Meaning) -> None:
         reader.rest()
 
 
-def _take_unknown(reader: _Reader, term: _Term) -> None:
+def _take_unknown(reader: Reader, term: Term) -> None:
     reader.stranger = True
     if reader.negation is not None:
         # "No watermark": there is none.
@@ -483,7 +308,7 @@ def _take_unknown(reader: _Reader, term: _Term) -> None:
     reader.doubt(start, term.end)
 
 
-def _name_start(reader: _Reader, before: _Term, term: _Term) -> int:
+def _name_start(reader: Reader, before: Term, term: Term) -> int:
     """Two unknown words with capitals are one name."""
     if reader.prompt[before.start].isupper() and reader.prompt[term.start].isupper() and reader.said:
         start, said = reader.said[-1]
@@ -493,7 +318,7 @@ def _name_start(reader: _Reader, before: _Term, term: _Term) -> int:
     return term.start
 
 
-def _lone_fruit(reader: _Reader) -> None:
+def _lone_fruit(reader: Reader) -> None:
     """An orange with no noun after it is the fruit, and a baby is a child."""
     if reader.size == "baby" and not reader.stranger and reader.negation is None:
         _add_lone(reader, "baby", size=None)
@@ -502,82 +327,11 @@ def _lone_fruit(reader: _Reader) -> None:
         _add_lone(reader, "tangerine", size=reader.size)
 
 
-def _add_lone(reader: _Reader, slug: str, *, size: str | None) -> None:
+def _add_lone(reader: Reader, slug: str, *, size: str | None) -> None:
     reader.wanted.append(Wanted(slug=slug, count=min(reader.count or 1, COUNT_MAX), size=size))
     at = reader.before.end if reader.before is not None else 0
     reader.spans.append((at, at))
     reader.rest()
-
-
-def _is_plural(word: str) -> bool:
-    if word in _PLURAL_WITHOUT_S:
-        return True
-    return (
-        word.isascii() and word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in _SINGULAR_IN_S
-    )
-
-
-# One drawing of these shows the pair.
-_PAIRS = frozenset(
-    (
-        "woman-and-man-holding-hands",
-        "people-holding-hands",
-        "socks",
-        "gloves",
-        "jeans",
-        "glasses",
-        "sunglasses",
-        "chopsticks",
-    )
-)
-_PAIR_WORDS = frozenset(("一对", "一双", "a pair of", "pair of"))
-_PLURAL_WITHOUT_S = frozenset(("people", "men", "women", "children", "mice", "geese", "oxen", "cacti"))
-
-
-# Ends in s, and one drawing shows it all.
-_SINGULAR_IN_S = frozenset(
-    [
-        "sunglasses",
-        "glasses",
-        "books",
-        "houses",
-        "jeans",
-        "shorts",
-        "scissors",
-        "sparkles",
-        "fireworks",
-        "stack of books",
-        "bunch of grapes",
-        "grapes",
-        "headphones",
-        "pancakes",
-        "chopsticks",
-        "french fries",
-        "fries",
-        "skis",
-        "noodles",
-        "clothes",
-        "lovers",
-        "friends",
-        "trousers",
-        "pants",
-        "peanuts",
-        "beans",
-        "cherries",
-        "dumplings",
-        "bubbles",
-        "footprints",
-        "musical notes",
-        "socks",
-        "gloves",
-        "goggles",
-        "chips",
-        "noodles",
-        "binoculars",
-        "stairs",
-        "tickets",
-    ]
-)
 
 
 def _is_mainly_chinese(text: str) -> bool:
@@ -586,7 +340,7 @@ def _is_mainly_chinese(text: str) -> bool:
     return han > words
 
 
-def _wish(reader: _Reader, language: str) -> Wish:
+def _wish(reader: Reader, language: str) -> Wish:
     weather = reader.weathers[0] if reader.weathers else None
     place = _place(reader.places)
     if "snow" in reader.places and place != "snow":
