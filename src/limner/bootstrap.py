@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import secrets
 from collections.abc import AsyncGenerator
@@ -23,7 +25,10 @@ from limner.flow.keys import add_account, issue_key
 from limner.images import service as images
 from limner.kit.clock import Clock, SystemClock
 from limner.kit.ids import uuid7
+from limner.kit.logs import event
 from limner.limits.models import Policy
+
+_log = logging.getLogger(__name__)
 
 OWNER_NAME: Final = "owner"
 OWNER_KEY_FILE: Final = "owner.key"
@@ -79,19 +84,27 @@ async def opened_database(settings: Settings, *, upgrade: bool = True) -> AsyncG
 
 
 @asynccontextmanager
-async def opened_house(settings: Settings, *, public_url: str, clock: Clock | None = None) -> AsyncGenerator[House]:
-    """The house, ready to work; everything that was opened is closed at the end."""
+async def opened_house(
+    settings: Settings, *, public_url: str, clock: Clock | None = None, warm: str | None = None
+) -> AsyncGenerator[House]:
+    """The house, ready to work; everything that was opened is closed at the end.
+
+    `warm`: the engine that most requests go to. It is opened beside everything else, so that the first of them need not
+    wait for it.
+    """
     folder = prepare_data_dir(settings.data_dir)
     clock = clock or SystemClock()
     made = make_engines(settings)
     catalog = make_catalog(settings, known_engines=set(made))
     async with AsyncExitStack() as stack:
+        for stand in made.values():
+            stack.push_async_callback(stand.close)
+        if warm is not None:
+            stack.push_async_callback(_cancelled, asyncio.create_task(_warm_up(made[warm], name=warm)))
         database = await stack.enter_async_context(opened_database(settings))
         store = storage.load(settings.storage.url or (folder / "pictures").as_uri())
         await store.open()
         stack.push_async_callback(store.close)
-        for stand in made.values():
-            stack.push_async_callback(stand.close)
         async with database.transaction() as tx:
             link_secrets = await images.link_secrets(
                 tx, id_=uuid7(), noise=secrets.token_bytes(_SECRET_BYTES), now=clock.now()
@@ -113,6 +126,21 @@ async def opened_house(settings: Settings, *, public_url: str, clock: Clock | No
             lease_seconds=_LEASE_SECONDS,
             blocked_words=tuple(word for word in settings.moderation.blocked_words if word),
         )
+
+
+async def _warm_up(stand: EngineStand, *, name: str) -> None:
+    try:
+        await stand.ready()
+    except Exception as error:  # noqa: BLE001 - said out loud; requests will try again and answer with the reason
+        event(_log, "engine.not_ready", level=logging.ERROR, engine=name, error=repr(error))
+    else:
+        event(_log, "engine.ready", engine=name)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def make_engines(settings: Settings) -> dict[str, EngineStand]:

@@ -39,9 +39,9 @@ def run(settings: Settings, *, listener: socket.socket, url: str) -> None:
 
 async def _serve(settings: Settings, *, listener: socket.socket, url: str) -> None:
     with _stopping_by_signal() as stop:
-        async with opened_house(settings, public_url=url) as house:
+        async with opened_house(settings, public_url=url, warm=settings.catalog.engine) as house:
             key = await ensure_owner(house.database, settings, clock=house.clock)
-            async with _in_background(run_loops(house)), _in_background(_warm_up(house, settings.catalog.engine)):
+            async with _in_background(run_loops(house)):
                 banner = _banner(settings, house=house, key=key, url=url)
                 _spare_the_collector()
                 server = _server(settings, house=house, on_ready=lambda: click.echo(banner.text()))
@@ -143,16 +143,6 @@ async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def _warm_up(house: House, name: str) -> None:
-    """Open the engine that most requests go to, so that the first of them need not wait for it."""
-    try:
-        await house.engines[name].ready()
-    except Exception as error:  # noqa: BLE001 - said out loud; requests will try again and answer with the reason
-        event(_log, "engine.not_ready", level=logging.ERROR, engine=name, error=repr(error))
-    else:
-        event(_log, "engine.ready", engine=name)
 
 
 def _banner(settings: Settings, *, house: House, key: OwnerKey, url: str) -> Banner:
