@@ -167,8 +167,8 @@ class Database:
         return await batches.done(steps, order=order)
 
     async def _run(self, steps: Sequence[Step[Any]]) -> tuple[Any, ...]:
-        async with self.statement() as tx:
-            return await tx.columns(steps)
+        async with self._connection() as connection:
+            return await Tx(connection).columns(steps)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[_PooledConnection]:
