@@ -99,12 +99,8 @@ async def running_of(house: House, person: Person) -> int:
 
 async def until_quiet(house: House) -> None:
     """Until the database has finished what callers began who have gone since."""
-    busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
     async with asyncio.timeout(5):
-        for _ in range(3):  # what is about to be sent is sent in the meantime
-            async with house.database.statement() as tx:
-                while await tx.value(f"{busy} AND pid <> pg_backend_pid()"):
-                    continue
+        await house.database.settled()
 
 
 async def assert_nothing_under_way(house: House, person: Person) -> None:

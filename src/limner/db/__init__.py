@@ -121,9 +121,15 @@ class Database:
         """Wait for transactions under way, then disconnect."""
         try:
             async with asyncio.timeout(10):
+                await self.settled()
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+    async def settled(self) -> None:
+        """Until the database has done what it was asked to do together, also for callers who have gone since."""
+        for batches in tuple(self._batches.values()):
+            await batches.settled()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Tx]:

@@ -38,23 +38,34 @@ class Batches:
         self._run = run
         self._gone = gone
         self._waiting: list[_Waiting] = []
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._draining = 0
+        self._drains: set[asyncio.Task[None]] = set()
 
     async def done(self, steps: tuple[Step[Any], ...], *, order: Order) -> tuple[Any, ...]:
         """The results of the steps, once they are committed."""
         waiting = _Waiting(steps, order, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        if len(self._under_way) < _UNDER_WAY_MAX:
+        if self._draining < _UNDER_WAY_MAX:
+            self._draining += 1
             task = asyncio.create_task(self._drain())
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._drains.add(task)
+            task.add_done_callback(self._drains.discard)
         return await waiting.answer
 
+    async def settled(self) -> None:
+        """Until nothing is under way, not even what was begun for callers who have gone since."""
+        while self._drains:
+            await asyncio.wait(self._drains)
+
     async def _drain(self) -> None:
-        while self._waiting:
-            size = next(size for size in _SIZES if size <= len(self._waiting))
-            batch, self._waiting = self._waiting[:size], self._waiting[size:]
-            await self._settle(batch)
+        try:
+            while self._waiting:
+                size = next(size for size in _SIZES if size <= len(self._waiting))
+                batch, self._waiting = self._waiting[:size], self._waiting[size:]
+                await self._settle(batch)
+        finally:
+            # In the same turn as the last look at who waits: whoever comes later must find that nobody drains any more.
+            self._draining -= 1
 
     async def _settle(self, batch: list[_Waiting]) -> None:
         # Everyone's first step, then everyone's second, each in the same order: so no two batches, of this process or
