@@ -52,7 +52,7 @@ class Server(_Section):
     """The address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """The port to listen on; 0 takes a free one."""
-    public_url: str | None = None
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$")] | None = None
     """The address that callers use, for links in answers; without it, http://host:port."""
     body_bytes_max: Annotated[int, Field(ge=1024)] = 1_048_576
     """The largest request body that is read."""

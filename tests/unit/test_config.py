@@ -187,3 +187,9 @@ def test_every_setting_has_its_name_in_the_environment() -> None:
     assert variables["server.body_bytes_max"] == "LIMNER_SERVER__BODY_BYTES_MAX"
     assert variables["data_dir"] == "LIMNER_DATA_DIR"
     assert next(known for known in known_settings() if known.name == "database.url").secret
+
+
+@pytest.mark.parametrize("address", ["foo", "ftp://x", "https://x.y/base?q=1", "http://"])
+def test_a_public_address_that_links_cannot_begin_with_is_refused(address: str) -> None:
+    with pytest.raises(SettingsError, match=r"server\.public_url"):
+        load(config_file=None, environ={"LIMNER_SERVER__PUBLIC_URL": address}, flags={})

@@ -10,6 +10,7 @@ from typing import Final
 SECRET_PREFIX: Final = "sk-limner-"  # noqa: S105 - what every key begins with
 SECRET_BYTES: Final = 32
 _SHOWN_CHARACTERS: Final = len(SECRET_PREFIX) + 6
+KNOWN_BY_CHARACTERS: Final = len(SECRET_PREFIX) + 3
 _BEARER: Final = "bearer "
 
 

@@ -78,7 +78,12 @@ def secret_hash(*, authorization: str | None) -> bytes:
     """By what the key in an Authorization header is found. Raises `NoKey`."""
     secret = rules.bearer_secret(authorization)
     if secret is None:
-        raise NoKey("no API key was given: send the header 'Authorization: Bearer <your key>'")
+        what = (
+            "no API key was given"
+            if not authorization
+            else "the Authorization header is not of the form 'Bearer <key>'"
+        )
+        raise NoKey(f"{what}: send the header 'Authorization: Bearer <your key>'")
     return rules.hash_of(secret)
 
 
@@ -220,6 +225,8 @@ async def keys(tx: Tx) -> list[ApiKey]:
 
 async def key_like(tx: Tx, *, prefix: str) -> ApiKey:
     """The one key whose shown prefix begins so, or whose id is this. Raises `NoSuchKey` when there is none, or not one."""
+    if len(prefix) < rules.KNOWN_BY_CHARACTERS:
+        raise NoSuchKey(f"'{prefix}' is too little to know a key by: give its prefix as `limner keys list` shows it")
     rows = await tx.rows(queries.KEYS_BY_PREFIX, prefix)
     if len(rows) != 1:
         what = "no key begins" if not rows else f"{len(rows)} keys begin"

@@ -7,9 +7,11 @@ commits, and never keeps one.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
+from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     _PooledConnection: TypeAlias = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 
+_log = logging.getLogger(__name__)
 _ACQUIRE_SECONDS: Final = 10
 
 
@@ -114,7 +117,7 @@ class Database:
                 server_settings={"application_name": "limner", "jit": "off", "timezone": "UTC"},
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-            raise DatabaseUnavailable(f"the database cannot be reached: {error}") from None
+            raise DatabaseUnavailable(f"the database cannot be reached: {error} (at {_place(url)})") from None
         return cls(pool)
 
     async def close(self) -> None:
@@ -185,6 +188,10 @@ class Database:
             if isinstance(error, ValueError):
                 raise  # the driver's word for an argument that no query could take: a bug of ours, not an absence
             raise _unavailable() from error
+        except asyncpg.InsufficientResourcesError as error:
+            # A full disk, mostly: an expected trouble of machines, and for the operator to mend.
+            _log.error("database.out_of_room", extra={"fields": {"error": str(error)}})
+            raise DatabaseUnavailable("the database has no room left", retry_after_seconds=60) from error
         finally:
             await self._pool.release(connection)
 
@@ -195,6 +202,11 @@ class Database:
                 return await self._pool.acquire()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise _unavailable() from error
+
+
+def _place(url: str) -> str:
+    """Where an address leads to: what may be shown of it."""
+    return urlsplit(url).netloc.rpartition("@")[2].removesuffix(":") or "a local socket"
 
 
 def _unavailable() -> DatabaseUnavailable:

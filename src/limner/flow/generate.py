@@ -47,7 +47,9 @@ async def generate(house: House, *, principal: Principal, ask: Ask, trace_id: st
             raise performed.trouble
         free = await _settled(house, admitted, performed)
     except Problem as problem:
-        event(_log, "task.failed", task_id=admitted.task.id, code=problem.code, trace_id=trace_id)
+        cause = {"cause": str(problem.__cause__)[:300]} if problem.__cause__ else {}
+        level = logging.WARNING if cause else logging.INFO
+        event(_log, "task.failed", level=level, task_id=admitted.task.id, code=problem.code, trace_id=trace_id, **cause)
         raise
     finally:
         house.running.discard(admitted.task.id)

@@ -15,8 +15,9 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """Where a key stands: whole requests left now, and the seconds until its bucket is full again."""
+    """Where a key stands: whole requests left now, the seconds until there is one more, and until its bucket is full."""
 
     policy: Policy
     remaining: int
+    next_in_seconds: float
     full_in_seconds: float

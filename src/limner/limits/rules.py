@@ -13,6 +13,7 @@ def allowance(*, policy: Policy, tokens: float) -> Allowance:
     return Allowance(
         policy=policy,
         remaining=int(tokens),
+        next_in_seconds=min(missing, 1 - tokens % 1) * SECONDS_PER_MINUTE / policy.requests_per_minute,
         full_in_seconds=missing * SECONDS_PER_MINUTE / policy.requests_per_minute,
     )
 

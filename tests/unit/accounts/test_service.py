@@ -133,7 +133,9 @@ async def test_keys_are_found_by_prefix_id_and_secret(house: House, ada: Person,
         assert await accounts.keys(tx) == [ada.key, grace.key]
 
 
-@pytest.mark.parametrize(("prefix", "says"), [("sk-limner-", "2 keys begin"), ("sk-nobody", "no key begins")])
+@pytest.mark.parametrize(
+    ("prefix", "says"), [("s", "too little"), ("sk-limner-", "too little"), ("sk-limner-nobody", "no key begins")]
+)
 @pytest.mark.usefixtures("ada", "grace")
 async def test_a_prefix_must_mean_one_key(house: House, prefix: str, says: str) -> None:
     async with house.database.statement() as tx:

@@ -29,7 +29,7 @@ async def give_back(house: House, person: Person) -> None:
 async def test_a_fresh_key_has_a_minute_s_worth(house: House, grace: Person) -> None:
     allowance = await take(house, grace)
 
-    assert allowance == Allowance(policy=TEN_A_MINUTE, remaining=9, full_in_seconds=6.0)
+    assert allowance == Allowance(policy=TEN_A_MINUTE, remaining=9, next_in_seconds=6.0, full_in_seconds=6.0)
 
 
 async def test_the_eleventh_of_a_minute_is_too_many(house: House, grace: Person) -> None:

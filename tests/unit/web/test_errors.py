@@ -155,7 +155,7 @@ async def not_offered(house: House, prefix: str) -> httpx2.Response:
 @scene
 async def unknown_path(house: House, prefix: str) -> httpx2.Response:
     async with client_of(house) as client:
-        return await client.post(f"{prefix}/images/edits")
+        return await client.post(f"{prefix}/images/inpainting")
 
 
 @scene
@@ -403,3 +403,12 @@ async def test_a_wrong_path_is_named_with_the_right_one(house: House, path: str)
     assert answer.status_code == 404
     assert "POST /v1/images/generations" in answer.json()["error"]["message"]
     assert answer.url == f"{PUBLIC_URL}{path}"
+
+
+@pytest.mark.parametrize("path", ["/v1/images/edits", "/openai/images/edits", "/v1/images/variations", "/openai/tasks"])
+async def test_what_is_to_come_is_refused_as_such(house: House, path: str) -> None:
+    async with client_of(house) as client:
+        answer = await client.post(path, json={})
+
+    assert answer.status_code == 400
+    assert "not offered here yet" in answer.json()["error"]["message"]

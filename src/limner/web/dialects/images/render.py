@@ -65,7 +65,7 @@ def allowance_headers(allowance: Allowance) -> dict[str, str]:
     limit, remaining = allowance.policy.requests_per_minute, allowance.remaining
     return {
         "ratelimit-policy": f'"requests";q={limit};w=60, "concurrent";q={allowance.policy.concurrent};qu="concurrent-requests"',
-        "ratelimit": f'"requests";r={remaining};t={math.ceil(allowance.full_in_seconds)}',
+        "ratelimit": f'"requests";r={remaining};t={math.ceil(allowance.next_in_seconds)}',
         "x-ratelimit-limit-requests": str(limit),
         "x-ratelimit-remaining-requests": str(remaining),
         "x-ratelimit-reset-requests": _duration(allowance.full_in_seconds),
