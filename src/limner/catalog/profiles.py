@@ -7,6 +7,7 @@ there, and no program can trip over a field that it does not send.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -43,74 +44,53 @@ _GPT: Final = {"auto": Quality.STANDARD, "low": Quality.LOW, "medium": Quality.S
 _GPT_25: Final = {**_GPT, "xhigh": Quality.HD, "max": Quality.HD}
 _OPEN: Final = {**_GPT_25, **_DALLE_3}
 
+_DALL_E_2_PROFILE: Final = Profile(
+    name="dall-e-2",
+    parameters=_COMMON,
+    prompt_characters_max=1000,
+    n_max=10,
+    sizes=((256, 256), (512, 512), _SQUARE),
+    default_size=_SQUARE,
+    qualities=_DALLE_2,
+    output_formats=_FILES,
+    response_format="url",
+)
+_GPT_IMAGE_PROFILE: Final = Profile(
+    name="gpt-image",
+    parameters=_COMMON | {"moderation"},
+    prompt_characters_max=32_000,
+    n_max=10,
+    sizes=_GPT_SIZES,
+    default_size=_SQUARE,
+    qualities=_GPT,
+    output_formats=_FILES,
+    response_format="b64_json",
+)
+
+# Each later profile says only what differs from the one that it follows.
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         profile.name: profile
         for profile in (
-            Profile(
-                name="dall-e-2",
-                parameters=_COMMON,
-                prompt_characters_max=1000,
-                n_max=10,
-                sizes=((256, 256), (512, 512), _SQUARE),
-                default_size=_SQUARE,
-                qualities=_DALLE_2,
-                output_formats=_FILES,
-                response_format="url",
-            ),
-            Profile(
+            _DALL_E_2_PROFILE,
+            replace(
+                _DALL_E_2_PROFILE,
                 name="dall-e-3",
                 parameters=_COMMON | {"style"},
                 prompt_characters_max=4000,
                 n_max=1,
                 sizes=(_SQUARE, (1792, 1024), (1024, 1792)),
-                default_size=_SQUARE,
                 qualities=_DALLE_3,
-                output_formats=_FILES,
-                response_format="url",
             ),
-            Profile(
-                name="gpt-image",
-                parameters=_COMMON | {"moderation"},
-                prompt_characters_max=32_000,
-                n_max=10,
-                sizes=_GPT_SIZES,
-                default_size=_SQUARE,
-                qualities=_GPT,
-                output_formats=_FILES,
-                response_format="b64_json",
-            ),
-            Profile(
-                name="gpt-image-2",
-                parameters=_COMMON | {"moderation"},
-                prompt_characters_max=32_000,
-                n_max=10,
-                sizes=_GPT_2_SIZES,
-                default_size=_SQUARE,
-                qualities=_GPT,
-                output_formats=_FILES,
-                response_format="b64_json",
-            ),
-            Profile(
-                name="gpt-image-2.5",
-                parameters=_COMMON | {"moderation"},
-                prompt_characters_max=32_000,
-                n_max=10,
-                sizes=_GPT_2_SIZES,
-                default_size=_SQUARE,
-                qualities=_GPT_25,
-                output_formats=_FILES,
-                response_format="b64_json",
-            ),
-            Profile(
+            _GPT_IMAGE_PROFILE,
+            replace(_GPT_IMAGE_PROFILE, name="gpt-image-2", sizes=_GPT_2_SIZES),
+            replace(_GPT_IMAGE_PROFILE, name="gpt-image-2.5", sizes=_GPT_2_SIZES, qualities=_GPT_25),
+            replace(
+                _GPT_IMAGE_PROFILE,
                 name="open",
                 parameters=_COMMON | {"style", "moderation"},
-                prompt_characters_max=32_000,
-                n_max=10,
                 sizes=_OPEN_SIZES,
-                default_size=_SQUARE,
                 qualities=_OPEN,
-                output_formats=_FILES,
                 response_format="url",
             ),
         )
