@@ -20,16 +20,15 @@ IN_PLACE = "editables>=0.5"  # hatchling wants it when it installs a tree in pla
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Lock what runs, then what develops within it. `arguments` go to uv, such as --upgrade."""
+    """Lock what develops, then what runs within it. `arguments` go to uv, such as --upgrade."""
     uv = _uv()
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
     with tempfile.TemporaryDirectory() as folder:
         requirements = Path(folder) / "build.in"
         requirements.write_text("\n".join([*build, IN_PLACE]) + "\n", encoding="utf-8")
-        _compile(uv, "pyproject.toml", str(requirements), output=RUN, extra=arguments)
-        _compile(
-            uv, "pyproject.toml", str(requirements), "--group", "dev", "--constraint", RUN, output=DEV, extra=arguments
-        )
+        _compile(uv, "pyproject.toml", str(requirements), "--group", "dev", output=DEV, extra=arguments)
+        # What runs is the versions that were tested: the larger list decides, some of its guests are choosy.
+        _compile(uv, "pyproject.toml", str(requirements), "--constraint", DEV, output=RUN, extra=arguments)
 
 
 def _uv() -> str:

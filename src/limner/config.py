@@ -57,7 +57,9 @@ class Server(_Section):
     body_bytes_max: Annotated[int, Field(ge=1024)] = 1_048_576
     """The largest request body that is read."""
     stop_seconds: Annotated[int, Field(ge=1)] = 30
-    """How long a stop waits for requests under way."""
+    """How long a stop waits for requests and tasks under way; what is not done by then goes back to the queue."""
+    metrics_token: SecretStr | None = None
+    """What a collector sends as `Authorization: Bearer ...` to read /metrics; without it, only this machine may read it."""
 
 
 class Database(_Section):
@@ -73,7 +75,9 @@ class Storage(_Section):
     """Where pictures are kept."""
 
     url: str | None = None
-    """file:///folder or memory:// (lost at the end); without it, the folder `pictures` in the data folder."""
+    """file:///folder, s3://bucket/folder or memory:// (lost at the end); without it, `pictures` in the data folder."""
+    keep_days: Annotated[float, Field(gt=0)] = 30.0
+    """How long pictures are kept; then their files are removed and their tasks say `expired`."""
 
 
 class Links(_Section):
@@ -92,6 +96,80 @@ class Limits(_Section):
     """Generations under way at once per key."""
     task_seconds: Annotated[int, Field(ge=1)] = 120
     """How long one generation may take."""
+
+
+class Queue(_Section):
+    """Asynchronous tasks: how they wait for their turn."""
+
+    account_concurrent: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Tasks of one account that are performed at once; its further ones wait in a line of their own."""
+    account_waiting_max: Annotated[int, Field(ge=1)] = 10_000
+    """Tasks that one account may have waiting."""
+    attempts_max: Annotated[int, Field(ge=1, le=100)] = 3
+    """How often a task is begun, when the process that had it in hand disappears each time."""
+    lease_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+    """How long a process may be silent before others take over its tasks."""
+
+
+class Worker(_Section):
+    """Which tasks a process performs: `limner worker`, and `limner serve` beside its requests."""
+
+    engines: tuple[str, ...] | None = None
+    """The engines whose tasks this process performs; without it, all. [] leaves everything to other processes."""
+    concurrent: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Asynchronous tasks that this process performs at once for each engine."""
+    engine_concurrent: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """The same by engine, where it differs: an engine that fills a GPU takes one at a time."""
+    host: str = "127.0.0.1"
+    """The address at which `limner worker` answers /healthz, /readyz and /metrics."""
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """The port for that; without it, `limner worker` listens nowhere."""
+
+
+class Webhooks(_Section):
+    """How callbacks are delivered."""
+
+    retry_seconds: tuple[Annotated[float, Field(gt=0)], ...] = (5, 60, 300, 1800, 7200, 21_600, 50_400, 86_400)
+    """The waits between attempts, each varied by up to a tenth; after the last one a callback has failed."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 15.0
+    """How long a receiver may take to answer."""
+    concurrent: Annotated[int, Field(ge=1, le=10_000)] = 128
+    """Callbacks that one process sends at once."""
+    endpoint_concurrent: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Callbacks that one process sends at once to the same receiver."""
+    pause_days: Annotated[float, Field(gt=0)] = 5.0
+    """A receiver that has answered nothing well for so long is paused."""
+    operator_url: str | None = None
+    """Where to tell the operator, by POST, of a receiver that was paused."""
+
+
+class Outbound(_Section):
+    """Where limner may call: the addresses that callers give it."""
+
+    http: bool = False
+    """Whether http:// addresses are allowed, not only https://."""
+    ports: tuple[int, ...] = (80, 443)
+    """The ports that may be called."""
+    private_networks: tuple[str, ...] = ()
+    """Networks that may be called though they are private, such as 10.1.0.0/16; over http, and at any port."""
+    loopback: bool | None = None
+    """The same for this machine itself; without it, yes if nobody else can reach the server, else no."""
+
+
+class Inbox(_Section):
+    """Addresses on this server that show what is sent to them: /inbox/<token>."""
+
+    hours: Annotated[float, Field(gt=0)] = 24.0
+    """How long an inbox lives."""
+
+
+class Telemetry(_Section):
+    """Traces for an OpenTelemetry collector (needs limner[otel])."""
+
+    otlp_url: str | None = None
+    """Where to send traces: the collector's OTLP address over HTTP, such as http://127.0.0.1:4318/v1/traces."""
+    service_name: str = "limner"
+    """By what name the traces go."""
 
 
 class Credits(_Section):
@@ -151,6 +229,12 @@ class Settings(_Section):
     storage: Storage = Storage()
     links: Links = Links()
     limits: Limits = Limits()
+    queue: Queue = Queue()
+    worker: Worker = Worker()
+    webhooks: Webhooks = Webhooks()
+    outbound: Outbound = Outbound()
+    inbox: Inbox = Inbox()
+    telemetry: Telemetry = Telemetry()
     credits: Credits = Credits()
     moderation: Moderation = Moderation()
     log: Log = Log()
