@@ -68,7 +68,7 @@ build: $(DEV) ## Build the wheel into dist/
 
 clean: ## Remove everything that was built here; the data folder stays
 	@rm -rf $(VENV) .out dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	@rm -rf src/limner/engines/illustrator/art
+	@rm -rf src/limner/engines/illustrator/art tests/support/receivers/node_modules
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 help:
@@ -80,7 +80,7 @@ $(RUN): requirements.lock tools/setup.sh $(BUILD)
 	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements.lock
 	@touch $@
 
-$(DEV): requirements-dev.lock $(RUN)
+$(DEV): requirements-dev.lock tests/support/receivers/package-lock.json $(RUN)
 	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements-dev.lock
 	@touch $@
 

@@ -28,6 +28,7 @@ from limner.db import Database, schema
 from limner.db.embedded import open_embedded
 from limner.flow.house import House
 from limner.kit.clock import StillClock
+from support import s3
 from support.people import Person, join
 from support.wire import PUBLIC_URL, client_of
 
@@ -35,6 +36,14 @@ _Result = TypeVar("_Result")
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 TABLES = (
+    "pgqueuer",
+    "job_places",
+    "job_lines",
+    "idempotency_keys",
+    "webhook_attempts",
+    "webhook_messages",
+    "webhook_endpoints",
+    "webhook_secrets",
     "images",
     "tasks",
     "credit_entries",
@@ -149,6 +158,14 @@ def _named(url: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def s3_server() -> Iterator[s3.S3Server]:
+    """A server that speaks S3; each worker that needs one starts its own."""
+    server = s3.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 async def opened(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     """A house as bootstrap makes it; each test plays in a copy with its own clock, storage and rows."""
     settings = config.Settings(
@@ -170,7 +187,7 @@ def clock() -> StillClock:
 
 @pytest.fixture
 async def house(opened: House, clock: StillClock) -> AsyncIterator[House]:
-    yield replace(opened, clock=clock, storage=storage.load("memory://"), running=set())
+    yield replace(opened, clock=clock, storage=storage.load("memory://"))
     async with opened.database.transaction() as tx:
         # As a replica would: otherwise the trigger that keeps entries for ever would keep them from us as well.
         await tx.run("SET LOCAL session_replication_role = replica")

@@ -9,31 +9,41 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Final
 
+import limner
 from limner import engines, storage
 from limner.accounts import service as accounts
 from limner.catalog.service import Catalog, CustomModel, catalog_of
 from limner.config import Settings, SettingsError
 from limner.db import Database, schema
 from limner.db.embedded import open_embedded
+from limner.db.listen import Listener
 from limner.domain.money import micro
 from limner.engines import Engine
-from limner.flow.house import EngineStand, House
+from limner.flow.bells import Bells
+from limner.flow.hands import Hands
+from limner.flow.house import CallbackPolicy, EngineStand, House, QueuePolicy
 from limner.flow.keys import add_account, issue_key
+from limner.flow.news import News
 from limner.images import service as images
-from limner.kit.clock import Clock, SystemClock
+from limner.jobs import service as jobs
+from limner.kit.clock import Clock, SteadyClock
 from limner.kit.ids import uuid7
 from limner.kit.logs import event
+from limner.kit.outbound import Outbound
+from limner.kit.outbound import Policy as OutboundPolicy
 from limner.limits.models import Policy
+from limner.tasks import service as tasks
 
 _log = logging.getLogger(__name__)
 
 OWNER_NAME: Final = "owner"
 OWNER_KEY_FILE: Final = "owner.key"
 EMBEDDED_FOLDER: Final = "postgres"
-_LEASE_SECONDS: Final = 30
 _SECRET_BYTES: Final = 32
 
 
@@ -93,15 +103,16 @@ async def opened_house(
     wait for it.
     """
     folder = prepare_data_dir(settings.data_dir)
-    clock = clock or SystemClock()
     made = make_engines(settings)
     catalog = make_catalog(settings, known_engines=set(made))
+    performs = _performed(settings, known_engines=set(made))
     async with AsyncExitStack() as stack:
         for stand in made.values():
             stack.push_async_callback(stand.close)
-        if warm is not None:
+        if warm is not None and warm in performs:
             stack.push_async_callback(_cancelled, asyncio.create_task(_warm_up(made[warm], name=warm)))
         database = await stack.enter_async_context(opened_database(settings))
+        clock = clock or SteadyClock(await database.now())
         store = storage.load(settings.storage.url or (folder / "pictures").as_uri())
         await store.open()
         stack.push_async_callback(store.close)
@@ -109,23 +120,101 @@ async def opened_house(
             link_secrets = await images.link_secrets(
                 tx, id_=uuid7(), noise=secrets.token_bytes(_SECRET_BYTES), now=clock.now()
             )
+        outbound = make_outbound(settings)
+        stack.push_async_callback(outbound.close)
+        hands = Hands()
+        news, bells = News(on_cancel=hands.cancel), Bells()
+        listener = _listener(database.url, news=news, bells=bells)
+        stack.push_async_callback(_cancelled, asyncio.create_task(listener.run()))
         yield House(
             database=database,
             storage=store,
             engines=made,
+            performs=performs,
             catalog=catalog,
             clock=clock,
             node_id=uuid7(),
             policy=Policy(
                 requests_per_minute=settings.limits.requests_per_minute, concurrent=settings.limits.concurrent
             ),
+            queue_policy=QueuePolicy(**settings.queue.model_dump()),
+            callback_policy=_callback_policy(settings),
+            outbound=outbound,
             public_url=(settings.server.public_url or public_url).rstrip("/"),
             link_secrets=link_secrets,
             link_seconds=settings.links.seconds,
             task_seconds=settings.limits.task_seconds,
-            lease_seconds=_LEASE_SECONDS,
+            keep=timedelta(days=settings.storage.keep_days),
+            inbox_life=timedelta(hours=settings.inbox.hours),
             blocked_words=tuple(word for word in settings.moderation.blocked_words if word),
+            hands=hands,
+            news=news,
+            bells=bells,
         )
+
+
+def _listener(url: str, *, news: News, bells: Bells) -> Listener:
+    listener = Listener(url)
+    listener.hear(tasks.CHANNEL, news.heard)
+    listener.hear(jobs.CHANNEL, bells.heard)
+    listener.on_gap(news.gap)
+    listener.on_gap(bells.gap)
+    return listener
+
+
+def _performed(settings: Settings, *, known_engines: set[str]) -> frozenset[str]:
+    """The engines whose tasks this process performs. Raises `SettingsError` for one that does not exist."""
+    if settings.worker.engines is None:
+        return frozenset(known_engines)
+    unknown = (set(settings.worker.engines) | set(settings.worker.engine_concurrent)) - known_engines
+    if unknown:
+        raise SettingsError(
+            f"worker: there is no engine {', '.join(sorted(unknown))}; there is {', '.join(sorted(known_engines))}"
+        )
+    return frozenset(settings.worker.engines)
+
+
+def _callback_policy(settings: Settings) -> CallbackPolicy:
+    given = settings.webhooks
+    return CallbackPolicy(
+        retry_seconds=given.retry_seconds,
+        timeout_seconds=given.timeout_seconds,
+        endpoint_concurrent=given.endpoint_concurrent,
+        pause_after=timedelta(days=given.pause_days),
+        operator_url=given.operator_url,
+    )
+
+
+def make_outbound(settings: Settings) -> Outbound:
+    """The way out, unopened. Raises `SettingsError` for a network that is none."""
+    given = settings.outbound
+    try:
+        networks = tuple(ip_network(network) for network in given.private_networks)
+    except ValueError as error:
+        raise SettingsError(f"outbound.private_networks: {error}") from None
+    return Outbound(
+        policy=OutboundPolicy(
+            http=given.http, ports=frozenset(given.ports), networks=networks, loopback=may_call_itself(settings)
+        ),
+        user_agent=f"limner/{limner.__version__}",
+        connections=settings.webhooks.concurrent,
+        connections_per_host=settings.webhooks.endpoint_concurrent,
+    )
+
+
+def may_call_itself(settings: Settings) -> bool:
+    """Whether callbacks may go to this machine: as set, else if nobody but this machine can reach the server."""
+    if settings.outbound.loopback is not None:
+        return settings.outbound.loopback
+    return is_loopback(settings.server.host) and settings.server.public_url is None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens at `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def _warm_up(stand: EngineStand, *, name: str) -> None:

@@ -7,24 +7,41 @@ import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from limner import storage
 from limner.storage import FileMissing, Storage, StorageFailed
+from support.s3 import S3Server
 
-ADDRESSES: dict[str, Callable[[Path], str]] = {
-    "file": lambda folder: (folder / "pictures of ada").as_uri(),
-    "memory": lambda _folder: "memory://",
+
+def _in_a_folder(request: pytest.FixtureRequest) -> str:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return (folder / "pictures of ada").as_uri()
+
+
+def _in_a_bucket(request: pytest.FixtureRequest) -> str:
+    server: S3Server = request.getfixturevalue("s3_server")
+    for name, value in server.environ.items():
+        request.getfixturevalue("monkeypatch").setenv(name, value)
+    server.make_bucket("pictures")
+    return server.address("pictures", f"of ada/{uuid4().hex}")
+
+
+ADDRESSES: dict[str, Callable[[pytest.FixtureRequest], str]] = {
+    "file": _in_a_folder,
+    "memory": lambda _request: "memory://",
+    "s3": _in_a_bucket,
 }
 KEY = "2026-11-22/otter_0.png"
 DATA = bytes(range(256)) * 16
 
 
 @pytest.fixture(params=storage.discover())
-async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
+async def shelf(request: pytest.FixtureRequest) -> AsyncIterator[Storage]:
     """Each storage in turn, open and empty."""
-    shelf = storage.load(ADDRESSES[request.param](tmp_path))
+    shelf = storage.load(ADDRESSES[request.param](request))
     await shelf.open()
     yield shelf
     await shelf.close()
@@ -195,7 +212,7 @@ async def test_a_place_that_is_taken_is_said_when_a_file_is_put(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("s3://bucket", "there is no storage for 's3': an address begins with file:, memory:"),
+        ("ftp://host", "there is no storage for 'ftp': an address begins with file:, memory:, s3:"),
         ("/var/pictures", "there is no storage for '/var/pictures'"),
         ("", "there is no storage for ''"),
         ("file://host/folder", "three slashes"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from limner.domain.ask import Ask
+from limner.flow.admit import Terms
 from limner.flow.deliver import Delivery
 from limner.flow.generate import generate
 from limner.flow.house import House
@@ -23,4 +24,5 @@ async def paint(
 ) -> Delivery:
     """Ask as a request would."""
     ask = Ask(prompt=prompt, model=model, n=n, seed=seed)
-    return await generate(house, principal=person.principal, ask=ask, trace_id="trace-1", as_links=as_links)
+    terms = Terms(as_links=as_links)
+    return await generate(house, principal=person.principal, ask=ask, trace_id="trace-1", terms=terms)

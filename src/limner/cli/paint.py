@@ -162,11 +162,14 @@ def _paint(settings: Settings, spec: Spec, stand: EngineStand, wish: _Wish) -> N
 
 
 async def _pictures(spec: Spec, stand: EngineStand) -> AsyncGenerator[Picture]:
+    from limner.domain.spec import Picture
+
     try:
         engine = await stand.ready()
         async with aclosing(engine.paint(spec)) as pictures:
             async for picture in pictures:
-                yield picture
+                if isinstance(picture, Picture):
+                    yield picture
     finally:
         await stand.close()
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 from urllib.parse import urlsplit
 
@@ -79,6 +80,8 @@ class Tx:
     async def together(
         self, a: Step[_T1], b: Step[_T2], c: Step[_T3], d: Step[_T4], /
     ) -> tuple[_T1, _T2, _T3, _T4]: ...
+    @overload
+    async def together(self, *steps: Step[Any]) -> tuple[Any, ...]: ...
     async def together(self, *steps: Step[Any]) -> tuple[Any, ...]:
         """Do the steps in order, in one statement. Raises the `Problem` of the step that is refused; then none was done."""
         return results(steps, await self.columns(steps))
@@ -99,7 +102,8 @@ class Tx:
 class Database:
     """A pool of connections to one PostgreSQL database."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], *, url: str) -> None:
+        self.url = url
         self._pool = pool
         self._batches: dict[tuple[str, ...], Batches] = {}
 
@@ -118,7 +122,7 @@ class Database:
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             raise DatabaseUnavailable(f"the database cannot be reached: {error} (at {_place(url)})") from None
-        return cls(pool)
+        return cls(pool, url=url)
 
     async def close(self) -> None:
         """Wait for transactions under way, then disconnect."""
@@ -128,6 +132,12 @@ class Database:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+    async def now(self) -> datetime:
+        """What the server's clock says, aware, in UTC."""
+        async with self.statement() as tx:
+            now: datetime = await tx.value("SELECT clock_timestamp()")
+        return now
 
     async def settled(self) -> None:
         """Until the database has done what it was asked to do together, also for callers who have gone since."""
@@ -163,6 +173,8 @@ class Database:
     async def together(
         self, a: Step[_T1], b: Step[_T2], c: Step[_T3], d: Step[_T4], /, *, order: Order
     ) -> tuple[_T1, _T2, _T3, _T4]: ...
+    @overload
+    async def together(self, *steps: Step[Any], order: Order) -> tuple[Any, ...]: ...
     async def together(self, *steps: Step[Any], order: Order) -> tuple[Any, ...]:
         """Do the steps in a transaction of their own, perhaps with the same steps of other callers of this moment.
 

@@ -28,7 +28,7 @@ class Step(Generic[_Result_co]):
     """
 
     call: str
-    arguments: tuple[object, ...]
+    arguments: tuple[object, ...] = field(repr=False)
     read: Callable[[Any], _Result_co]
     refusals: Mapping[str, Callable[[str], Problem]] = field(default_factory=dict)
 

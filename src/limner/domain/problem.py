@@ -7,6 +7,7 @@ else that escapes is a bug, answered with 500 and logged once. `code` is our own
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
 
@@ -25,6 +26,16 @@ class Problem(Exception):
         self.message = message
         self.param = param
         self.retry_after_seconds = retry_after_seconds
+
+
+@functools.cache
+def _kept(code_: str) -> type[Problem]:
+    return type("KeptProblem", (Problem,), {"code": code_, "status": 500})
+
+
+def kept_problem(*, code: str, message: str) -> Problem:
+    """A trouble of another time, from what was written down of it."""
+    return _kept(code)(message)
 
 
 class MissingParameter(Problem):

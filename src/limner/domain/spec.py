@@ -6,8 +6,10 @@ would have to guess. `Picture` is one finished picture. Both are plain values: t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
 
 class Quality(StrEnum):
@@ -65,6 +67,41 @@ class Spec:
     output_format: OutputFormat
     output_compression: int
     seed: int | None
+
+    def choices(self) -> dict[str, str | int | None]:
+        """Everything but the prompt, as plain values: what is kept of it."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "prompt"}
+
+    @classmethod
+    def of(cls, *, prompt: str, choices: Mapping[str, Any]) -> Spec:
+        """The spec that `choices` were taken from."""
+        return cls(
+            prompt=prompt,
+            **{
+                **choices,
+                "quality": Quality(choices["quality"]),
+                "style": Style(choices["style"]),
+                "background": Background(choices["background"]),
+                "output_format": OutputFormat(choices["output_format"]),
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far an engine has come with a request, between 0 and 1."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partial:
+    """A picture as far as it has come: the encoded file, `number` counting up from 0 for each index."""
+
+    index: int
+    number: int
+    data: bytes
+    output_format: OutputFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

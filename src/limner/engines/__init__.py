@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 from limner.domain.problem import Problem
 
 if TYPE_CHECKING:
-    from limner.domain.spec import OutputFormat, Picture, Spec
+    from limner.domain.spec import OutputFormat, Partial, Picture, Progress, Spec
 
 
 class EngineFailed(Problem):
@@ -36,7 +36,8 @@ class Engine(Protocol):
     """What every engine is.
 
     `output_formats`: what it can write. `paint` yields the spec's n pictures as they are done, in any order, each index
-    once; closing the generator early cancels the rest. It raises a `Problem` for trouble that the caller should hear of.
+    once; closing the generator early cancels the rest, at once. In between it may say how far it has come (`Progress`) and
+    show unfinished pictures (`Partial`). It raises a `Problem` for trouble that the caller should hear of.
     `open` may be slow (a process pool, a model in memory); an engine that is never asked is never opened.
     """
 
@@ -48,7 +49,7 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Give everything back. Called once; unfinished pictures are abandoned."""
 
-    def paint(self, spec: Spec) -> AsyncGenerator[Picture]:
+    def paint(self, spec: Spec) -> AsyncGenerator[Picture | Progress | Partial]:
         """Paint `spec.n` pictures."""
         ...
 

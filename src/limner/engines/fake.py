@@ -1,7 +1,8 @@
 """A ready-made flat PNG for every request: for tests, for measuring everything else, and for trying a set-up.
 
-Options: `bytes` (each file's size, padded; default 2048), `seconds` (how long it pretends to work), `fail` (break after
-so many pictures, -1 never).
+Options: `bytes` (each file's size, padded; default 2048), `seconds` (how long it pretends to work on each, saying now and
+then how far it has come), `partials` (unfinished pictures that it shows of each), `fail` (break after so many pictures,
+-1 never).
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import zlib
 from collections.abc import AsyncGenerator, Mapping
 from typing import ClassVar, Final, cast
 
-from limner.domain.spec import OutputFormat, Picture, Spec
+from limner.domain.spec import OutputFormat, Partial, Picture, Progress, Spec
 from limner.engines import EngineFailed
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_OPTIONS: Final = {"bytes": 2048, "seconds": 0, "fail": -1}
+_OPTIONS: Final = {"bytes": 2048, "seconds": 0, "partials": 0, "fail": -1}
+_PROGRESS_STEPS: Final = 10
 _SEED_BITS: Final = 53
 
 
@@ -35,6 +37,7 @@ class Plug:
                 )
         given = {**_OPTIONS, **cast("Mapping[str, float]", options)}
         self._bytes, self._seconds, self._fail = int(given["bytes"]), given["seconds"], int(given["fail"])
+        self._partials = int(given["partials"])
 
     async def open(self) -> None:
         """There is nothing to get ready."""
@@ -42,12 +45,18 @@ class Plug:
     async def close(self) -> None:
         """There is nothing to give back."""
 
-    async def paint(self, spec: Spec) -> AsyncGenerator[Picture]:
+    async def paint(self, spec: Spec) -> AsyncGenerator[Picture | Progress | Partial]:
         """Hand out n flat pictures."""
         first = secrets.randbits(_SEED_BITS) if spec.seed is None else spec.seed
         for index in range(spec.n):
             if self._seconds:
-                await asyncio.sleep(self._seconds)
+                for step in range(_PROGRESS_STEPS):
+                    yield Progress(share=(index + step / _PROGRESS_STEPS) / spec.n)
+                    await asyncio.sleep(self._seconds / _PROGRESS_STEPS)
+            for number in range(self._partials):
+                grey = 0x10101 * (number + 1)
+                data = _flat_png(spec.width, spec.height, grey, self._bytes)
+                yield Partial(index=index, number=number, data=data, output_format=OutputFormat.PNG)
             if index == self._fail:
                 raise EngineFailed("the fake engine broke, as it was told to")
             yield Picture(

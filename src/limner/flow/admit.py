@@ -1,40 +1,80 @@
-"""Who asks, may they, what does it cost: from a parsed request to a running task with its price held, or to a refusal.
+"""Who asks, may they, what does it cost: from a parsed request to a task with its price held, or to a refusal.
 
-One statement writes the task, takes the key's place and holds the price: all of it or nothing.
+One statement writes the task, takes the key's place, holds the price and queues the job: all of it or nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from limner.accounts import service as accounts
 from limner.catalog import rules as catalog_rules
+from limner.catalog.models import Model
 from limner.credits import service as credit_book
+from limner.db.steps import Step
 from limner.domain.ask import Ask
 from limner.domain.principal import Principal
 from limner.domain.problem import InvalidValue
 from limner.domain.spec import OutputFormat, Spec
-from limner.flow import moderate
+from limner.flow import moderate, notify
 from limner.flow.house import House
+from limner.jobs import service as jobs
+from limner.jobs.models import Line
 from limner.kit.ids import uuid7
 from limner.limits import service as limits
 from limner.limits.models import Allowance, Policy
 from limner.tasks import service as tasks
+from limner.tasks.models import Claim as TaskClaim
 from limner.tasks.models import Task
 
+CLAIMS_LIVE: Final = timedelta(hours=24)
+WAITED_FOR: Final = 2
+"""The priority of tasks that somebody waits for on a connection; callers choose between -1 and 1."""
 _PRINCIPALS_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """Whom to tell when a task has ended. `secret`: what the caller wants it signed with, beside the account's own."""
+
+    url: str = field(repr=False)
+    secret: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A caller's own key for a request: the same key and `fingerprint` (a hash of what is asked) mean the same task."""
+
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How the caller wants it done.
+
+    `kind` and `prefix`: what was called, and in whose words. `as_links`: links, not bytes. `is_async`: the caller goes
+    its way, and asks later or is called back. Higher `priority` is performed first, within a worker's queue.
+    """
+
+    kind: str = "images_generations"
+    prefix: str = "/v1"
+    as_links: bool = True
+    is_async: bool = False
+    priority: int = 0
+    callback: Callback | None = None
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """A task that runs from now on. `price`: micro-credits for each picture."""
+    """A task that was let in: in this node's hands from now on, or in the queue."""
 
     task: Task
     spec: Spec
-    price: int
     allowance: Allowance
 
 
@@ -60,43 +100,42 @@ async def _authenticate(house: House, *, secret_hash: bytes) -> Principal:
     return principal
 
 
-async def admit(house: House, *, principal: Principal, ask: Ask, trace_id: str) -> Admitted:
-    """Let the request in as a task, or raise the `Problem` that keeps it out; then nothing is written."""
+async def admit(
+    house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms = Terms()
+) -> Admitted:
+    """Let the request in as a task, or raise the `Problem` that keeps it out; then nothing is written.
+
+    `KeyUsed`: the caller's own key stands for another task already, perhaps for the same request.
+    """
     try:
-        return await _admit(house, principal=principal, ask=ask, trace_id=trace_id)
+        return await _admit(house, principal=principal, ask=ask, trace_id=trace_id, terms=terms)
     except accounts.KeyChanged:
         now_known = await _authenticate(house, secret_hash=principal.secret_hash)
-        return await _admit(house, principal=now_known, ask=ask, trace_id=trace_id)
+        return await _admit(house, principal=now_known, ask=ask, trace_id=trace_id, terms=terms)
 
 
-async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str) -> Admitted:
+async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms) -> Admitted:
     model = house.catalog.model(ask.model)
     accounts.allow_model(principal, model=model.name)
     spec = catalog_rules.spec_for(ask, model=model)
     _check_format(spec, offered=house.engines[model.engine].engine.output_formats, model=model.name)
     moderate.check_prompt(spec.prompt, blocked_words=house.blocked_words)
-    price = catalog_rules.price(model, width=spec.width, height=spec.height, quality=spec.quality)
+    if terms.callback is not None:
+        notify.check_url(house, url=terms.callback.url)
     now = house.clock.now()
-    task = Task(
-        id=uuid7(),
-        account_id=principal.account_id,
-        api_key_id=principal.api_key_id,
-        trace_id=trace_id,
-        model=model.name,
-        engine=model.engine,
-        held=price * spec.n,
-        created_at=now,
-    )
+    task = _task(house, principal=principal, ask=ask, trace_id=trace_id, terms=terms, model=model, spec=spec, now=now)
     # The rows that all of a key's requests share come last, so that they are locked as briefly as can be.
-    _, _, allowance, _ = await house.database.together(
-        accounts.confirm(principal, now=now),
-        tasks.open_task(
-            task=task,
-            request=ask.given(),
-            node_id=house.node_id,
-            lease_until=now + timedelta(seconds=house.lease_seconds),
+    steps: list[Step[Any]] = [accounts.confirm(principal, now=now)]
+    if terms.claim is not None:
+        steps.append(_claimed(terms.claim, task=task, now=now))
+    steps.append(tasks.open_task(task))
+    if terms.callback is not None:
+        steps.append(notify.hold(task, url=terms.callback.url, secret=terms.callback.secret))
+    take = len(steps)
+    steps += [
+        limits.take(
+            api_key_id=task.api_key_id, policy=policy_of(house, principal), is_counted=not task.is_async, now=now
         ),
-        limits.take(api_key_id=task.api_key_id, policy=policy_of(house, principal), now=now),
         credit_book.hold(
             id_=uuid7(),
             account_id=task.account_id,
@@ -105,9 +144,68 @@ async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str)
             amount=task.held,
             now=now,
         ),
-        order=(task.account_id, task.api_key_id),
+    ]
+    if task.has_job:
+        steps.append(
+            jobs.submit(kind=paint_kind(task.engine), subject_id=task.id, priority=task.priority, line=line_of(house, task))
+        )
+    results = await house.database.together(*steps, order=(task.account_id, task.api_key_id))
+    return Admitted(task=task, spec=spec, allowance=results[take])
+
+
+def _task(
+    house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms, model: Model, spec: Spec, now: datetime
+) -> Task:
+    price = catalog_rules.price(model, width=spec.width, height=spec.height, quality=spec.quality)
+    has_job = terms.is_async or model.engine not in house.performs
+    task = Task(
+        id=uuid7(),
+        account_id=principal.account_id,
+        api_key_id=principal.api_key_id,
+        trace_id=trace_id,
+        kind=terms.kind,
+        prefix=terms.prefix,
+        model=model.name,
+        engine=model.engine,
+        request=ask.given(),
+        choices=spec.choices(),
+        as_links=terms.as_links,
+        price=price,
+        held=price * spec.n,
+        is_async=terms.is_async,
+        has_job=has_job,
+        # Somebody waits for it on a connection.
+        priority=terms.priority if terms.is_async else WAITED_FOR,
+        created_at=now,
+        status="queued" if has_job else "running",
+        node_id=None if has_job else house.node_id,
+        lease_until=None if has_job else now + timedelta(seconds=house.queue_policy.lease_seconds),
     )
-    return Admitted(task=task, spec=spec, price=price, allowance=allowance)
+    if terms.callback is None:
+        return task
+    return replace(task, callback_line=notify.line_id(account_id=task.account_id, url=terms.callback.url))
+
+
+def _claimed(claim: Claim, *, task: Task, now: datetime) -> Step[None]:
+    return tasks.claim_key(
+        account_id=task.account_id,
+        claim=TaskClaim(key=claim.key, fingerprint=claim.fingerprint, forgotten_before=now - CLAIMS_LIVE),
+        task_id=task.id,
+        now=now,
+    )
+
+
+def paint_kind(engine: str) -> str:
+    """The kind of the jobs that are tasks for this engine."""
+    return f"paint:{engine}"
+
+
+def line_of(house: House, task: Task) -> Line | None:
+    """The line that the task's job stands in: its account's, unless somebody waits for it on a connection."""
+    if not task.is_async:
+        return None
+    policy = house.queue_policy
+    return Line(id=task.account_id, width=policy.account_concurrent, waiting_max=policy.account_waiting_max)
 
 
 def policy_of(house: House, principal: Principal) -> Policy:

@@ -1,17 +1,20 @@
-"""What the caller gets: links that are signed now, or the bytes."""
+"""What the caller gets: links that are signed now, or the bytes; at once, or when it asks for an earlier task."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from limner.domain.spec import Spec
-from limner.flow.admit import Admitted
 from limner.flow.house import House
 from limner.flow.perform import Performed
+from limner.images import service as images
+from limner.images.models import StoredImage
 from limner.kit import signing
 from limner.limits.models import Allowance
+from limner.tasks.models import Task
 
 FILES_PATH = "/files/"
 
@@ -26,36 +29,74 @@ class DeliveredImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """An answered task. `charged` and `credits_left` are micro-credits."""
+class Result:
+    """What a task that went well has to show. `spec` None: the task is older than specs are kept."""
 
     task_id: UUID
     created_at_seconds: int
-    spec: Spec
+    spec: Spec | None
     images: list[DeliveredImage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """An answered task. `charged` and `credits_left` are micro-credits.
+
+    `is_repeat`: it was asked for before, under the same idempotency key. `allowance` None: nothing was taken of it.
+    """
+
+    result: Result
+    trace_id: str
     charged: int
     credits_left: int
-    allowance: Allowance
+    allowance: Allowance | None
+    is_repeat: bool = False
 
 
-def deliver(house: House, admitted: Admitted, performed: Performed, *, as_links: bool, credits_left: int) -> Delivery:
-    """The answer to a task that went well."""
-    return Delivery(
-        task_id=admitted.task.id,
-        created_at_seconds=int(admitted.task.created_at.timestamp()),
-        spec=admitted.spec,
+def result_of(house: House, *, task: Task, spec: Spec, performed: Performed) -> Result:
+    """The result of a task that has just gone well."""
+    return _result(house, task=task, spec=spec, stored=performed.images, data=performed.data)
+
+
+async def kept_result(house: House, *, task: Task) -> Result:
+    """The result of a task that went well some time ago. Raises `FileMissing` if its bytes are wanted and gone."""
+    (result,) = await kept_results(house, tasks=[task])
+    return result
+
+
+async def kept_results(house: House, *, tasks: Sequence[Task]) -> list[Result]:
+    """The same for several, of which those that show bytes have them read from storage."""
+    async with house.database.statement() as tx:
+        stored = await images.images_of(tx, task_ids=[task.id for task in tasks])
+    results = []
+    for task in tasks:
+        spec = Spec.of(prompt=task.request["prompt"], choices=task.choices) if task.choices else None
+        data = [] if task.as_links else [await _read(house, image) for image in stored[task.id]]
+        results.append(_result(house, task=task, spec=spec, stored=stored[task.id], data=data))
+    return results
+
+
+def _result(
+    house: House, *, task: Task, spec: Spec | None, stored: Sequence[StoredImage], data: Sequence[bytes]
+) -> Result:
+    return Result(
+        task_id=task.id,
+        created_at_seconds=int(task.created_at.timestamp()),
+        spec=spec,
         images=[
             DeliveredImage(
                 revised_prompt=image.revised_prompt,
-                data=None if as_links else data,
-                url=link_to(house, image.storage_key) if as_links else None,
+                data=None if task.as_links else data[place],
+                url=link_to(house, image.storage_key) if task.as_links else None,
             )
-            for image, data in zip(performed.images, performed.data, strict=True)
+            for place, image in enumerate(stored)
         ],
-        charged=admitted.price * len(performed.images),
-        credits_left=credits_left,
-        allowance=admitted.allowance,
     )
+
+
+async def _read(house: House, image: StoredImage) -> bytes:
+    pieces = [piece async for piece in house.storage.read(image.storage_key, start=0, end=image.bytes)]
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def link_to(house: House, storage_key: str) -> str:

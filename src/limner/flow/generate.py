@@ -6,17 +6,22 @@ import asyncio
 import logging
 import time
 
+from limner.credits import service as credit_book
 from limner.domain.ask import Ask
 from limner.domain.principal import Principal
-from limner.domain.problem import Problem
-from limner.flow.admit import Admitted, admit
-from limner.flow.deliver import Delivery, deliver
+from limner.domain.problem import Problem, kept_problem
+from limner.domain.spec import Spec
+from limner.flow.admit import Admitted, Terms, admit
+from limner.flow.deliver import Delivery, kept_result, result_of
+from limner.flow.hands import Hand, TaskCancelled
 from limner.flow.house import House
 from limner.flow.perform import Performed, TaskTimedOut, perform
 from limner.flow.settle import settle_badly, settle_well
+from limner.flow.wait import until_ended
 from limner.kit.logs import event
 from limner.storage import StorageFailed
 from limner.tasks import service as tasks
+from limner.tasks.models import Task
 
 _log = logging.getLogger(__name__)
 
@@ -35,64 +40,136 @@ class Broken(Problem):
     status = 500
 
 
-async def generate(house: House, *, principal: Principal, ask: Ask, trace_id: str, as_links: bool) -> Delivery:
-    """Admit, perform, settle, deliver. Raises the `Problem` that stopped it; then nothing was charged."""
-    admitted = await admit(house, principal=principal, ask=ask, trace_id=trace_id)
-    house.running.add(admitted.task.id)
+async def generate(
+    house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms = Terms()
+) -> Delivery:
+    """Admit, perform, settle, deliver. Raises the `Problem` that stopped it; then nothing was charged.
+
+    A task of an engine that this node does not perform is waited for instead. So is one that the caller's idempotency
+    key stands for already: it is answered again, and nothing is made or charged.
+    """
+    try:
+        admitted = await admit(house, principal=principal, ask=ask, trace_id=trace_id, terms=terms)
+    except tasks.KeyUsed as used:
+        return await repeat(house, used, terms=terms, principal=principal)
+    if admitted.task.has_job:
+        ended = await until_ended(house, task_id=admitted.task.id)
+        return await delivery_of(house, task=ended, admitted=admitted)
+    return await _generate_here(house, admitted)
+
+
+async def repeat(house: House, used: tasks.KeyUsed, *, terms: Terms, principal: Principal) -> Delivery:
+    """The answer to the task that the key stands for, once that has ended. Raises `KeyReused` if it was another request."""
+    check_same(used, terms=terms)
+    ended = await until_ended(house, task_id=used.task_id)
+    assert ended.account_id == principal.account_id, "keys are kept by account"
+    return await delivery_of(house, task=ended, admitted=None)
+
+
+def check_same(used: tasks.KeyUsed, *, terms: Terms) -> None:
+    """Raises `KeyReused` unless the key was used for this very request."""
+    assert terms.claim is not None
+    if used.fingerprint != terms.claim.fingerprint:
+        raise tasks.KeyReused(used.message, param="Idempotency-Key")
+
+
+async def delivery_of(house: House, *, task: Task, admitted: Admitted | None) -> Delivery:
+    """The answer of a task that has ended in other hands. Raises the `Problem` that it ended with."""
+    if task.status != "succeeded":
+        assert task.error_code is not None
+        raise kept_problem(code=task.error_code, message=task.error_message or "")
+    async with house.database.statement() as tx:
+        balance = await credit_book.balance(tx, account_id=task.account_id)
+    return Delivery(
+        result=await kept_result(house, task=task),
+        trace_id=task.trace_id,
+        charged=task.charged or 0,
+        credits_left=balance.free,
+        allowance=admitted.allowance if admitted else None,
+        is_repeat=admitted is None,
+    )
+
+
+async def _generate_here(house: House, admitted: Admitted) -> Delivery:
+    task, spec = admitted.task, admitted.spec
     started = time.perf_counter()
     try:
-        performed = await _performed(house, admitted)
-        if not performed.images:
-            assert performed.trouble is not None
-            raise performed.trouble
-        free = await _settled(house, admitted, performed)
+        with house.hands.holding(task.id) as hand:
+            performed = await performed_or_ended(house, task=task, spec=spec, hand=hand)
+            free = await settled(house, task=task, performed=performed)
     except Problem as problem:
-        cause = {"cause": str(problem.__cause__)[:300]} if problem.__cause__ else {}
-        level = logging.WARNING if cause else logging.INFO
-        event(_log, "task.failed", level=level, task_id=admitted.task.id, code=problem.code, trace_id=trace_id, **cause)
+        log_failure(problem, task=task)
         raise
-    finally:
-        house.running.discard(admitted.task.id)
-    delivery = deliver(house, admitted, performed, as_links=as_links, credits_left=free)
     event(
         _log,
         "task.finished",
         level=logging.DEBUG,  # the request's own line follows at once
-        task_id=admitted.task.id,
-        model=admitted.task.model,
+        task_id=task.id,
+        model=task.model,
         pictures=len(performed.images),
-        wanted=admitted.spec.n,
+        wanted=spec.n,
         seconds=time.perf_counter() - started,
-        trace_id=trace_id,
+        trace_id=task.trace_id,
     )
-    return delivery
+    return Delivery(
+        result=result_of(house, task=task, spec=spec, performed=performed),
+        trace_id=task.trace_id,
+        charged=task.price * len(performed.images),
+        credits_left=free,
+        allowance=admitted.allowance,
+    )
 
 
-async def _settled(house: House, admitted: Admitted, performed: Performed) -> int:
+def log_failure(problem: Problem, *, task: Task) -> None:
+    """One line for a task that came to nothing."""
+    cause = {"cause": str(problem.__cause__)[:300]} if problem.__cause__ else {}
+    level = logging.WARNING if cause else logging.INFO
+    event(_log, "task.failed", level=level, task_id=task.id, code=problem.code, trace_id=task.trace_id, **cause)
+
+
+async def settled(house: House, *, task: Task, performed: Performed) -> int:
+    """Settle what was performed; what the account has free afterwards."""
     try:
-        return await settle_well(house, admitted, performed)
+        free = await settle_well(house, task=task, performed=performed)
     except tasks.TaskEnded:
         # The sweeper was quicker, and may have looked for files before the last of ours was stored.
-        async with house.database.statement() as tx:
-            await tasks.mark_leftovers(tx, id_=admitted.task.id)
+        await _mark_leftovers(house, task)
         raise
+    if performed.partials:
+        await _mark_leftovers(house, task)
+    return free
 
 
-async def _performed(house: House, admitted: Admitted) -> Performed:
-    """Perform, and see to it that a task that comes to nothing is ended, whatever stopped it."""
+async def _mark_leftovers(house: House, task: Task) -> None:
+    async with house.database.statement() as tx:
+        await tasks.mark_leftovers(tx, id_=task.id)
+
+
+async def performed_or_ended(house: House, *, task: Task, spec: Spec, hand: Hand) -> Performed:
+    """Perform, and see to it that a task that comes to nothing is ended, whatever stopped it. Raises what did."""
     try:
-        performed = await perform(house, admitted)
+        performed = await hand.stoppable(perform(house, task=task, spec=spec))
     except asyncio.CancelledError:
         stopped = Interrupted("the server was stopped before the picture was done; nothing was charged")
-        await asyncio.shield(settle_badly(house, admitted.task, trouble=stopped, leftovers=True))
+        await asyncio.shield(settle_badly(house, task, trouble=stopped, leftovers=True))
+        raise
+    except TaskCancelled as cancelled:
+        await settle_badly(house, task, trouble=cancelled, leftovers=True)
+        raise
+    except tasks.TaskEnded:
+        await _mark_leftovers(house, task)
         raise
     except Exception:
         broken = Broken("something went wrong on the server; nothing was charged")
-        await settle_badly(house, admitted.task, trouble=broken, leftovers=True)
+        await settle_badly(house, task, trouble=broken, leftovers=True)
         raise
     if not performed.images:
         assert performed.trouble is not None
-        # A file may have arrived in storage though its acknowledgement did not: late, or lost.
-        may_lie_about = isinstance(performed.trouble, (TaskTimedOut, StorageFailed))
-        await settle_badly(house, admitted.task, trouble=performed.trouble, leftovers=may_lie_about)
+        await settle_badly(house, task, trouble=performed.trouble, leftovers=may_lie_about(performed))
+        raise performed.trouble
     return performed
+
+
+def may_lie_about(performed: Performed) -> bool:
+    """Whether files may be in storage that nobody knows of: one may have arrived though its acknowledgement did not."""
+    return performed.partials or isinstance(performed.trouble, (TaskTimedOut, StorageFailed))

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from limner.catalog.service import Catalog
 from limner.db import Database
 from limner.domain.principal import Principal
 from limner.engines import Engine
+from limner.flow.bells import Bells
+from limner.flow.hands import Hands
+from limner.flow.news import News
 from limner.kit.clock import Clock
+from limner.kit.outbound import Outbound
 from limner.limits.models import Policy
 from limner.storage import Storage
 
@@ -41,26 +46,61 @@ class EngineStand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePolicy:
+    """How asynchronous tasks wait.
+
+    Of one account, `account_concurrent` are performed at once and `account_waiting_max` may wait. A task is begun at most
+    `attempts_max` times. A node that is silent for `lease_seconds` loses what it has in hand.
+    """
+
+    account_concurrent: int = 8
+    account_waiting_max: int = 10_000
+    attempts_max: int = 3
+    lease_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackPolicy:
+    """How callbacks are delivered: the waits between attempts, how long each may take, how many at once to one receiver.
+
+    A receiver that has answered nothing well for `pause_after` is paused; `operator_url` is told of it.
+    """
+
+    retry_seconds: tuple[float, ...] = (5, 60, 300, 1800, 7200, 21_600, 50_400, 86_400)
+    timeout_seconds: float = 15.0
+    endpoint_concurrent: int = 8
+    pause_after: timedelta = timedelta(days=5)
+    operator_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """What a node works with.
 
-    `node_id` is new at every start. `policy` is what keys may do that have no limits of their own. `lease_seconds`: how
-    long the node may be silent before others take its tasks for abandoned. `running`: the tasks that this node has in hand,
-    whose leases it extends. `principals`: callers seen before, by their key's hash; a guess, which every admission checks.
+    `node_id` is new at every start. `policy` is what keys may do that have no limits of their own. `performs`: the engines
+    whose tasks this node performs itself. `keep`: how long pictures are kept. `principals`: callers seen before, by their
+    key's hash; a guess, which every admission checks.
     """
 
     database: Database
     storage: Storage
     engines: Mapping[str, EngineStand]
+    performs: frozenset[str]
     catalog: Catalog
     clock: Clock
     node_id: UUID
     policy: Policy
+    queue_policy: QueuePolicy
+    callback_policy: CallbackPolicy
+    outbound: Outbound
     public_url: str
     link_secrets: Sequence[bytes]
     link_seconds: int
     task_seconds: int
-    lease_seconds: int
+    keep: timedelta
+    inbox_life: timedelta
     blocked_words: tuple[str, ...]
-    running: set[UUID] = field(default_factory=set)
+    hands: Hands
+    news: News
+    bells: Bells
     principals: dict[bytes, Principal] = field(default_factory=dict)

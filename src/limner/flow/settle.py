@@ -1,52 +1,105 @@
-"""The end of a task: write its pictures down, charge what was delivered, release the rest. One statement."""
+"""The end of a task: write its pictures down, charge what was delivered, release the rest, call back. One statement."""
 
 from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
 
 from limner.credits import service as credit_book
 from limner.db import Tx
 from limner.db.steps import Step
 from limner.domain.problem import Problem
-from limner.flow.admit import Admitted
+from limner.flow import notify
+from limner.flow.hands import TaskCancelled
 from limner.flow.house import House
 from limner.flow.perform import Performed
 from limner.images import service as images
+from limner.jobs import service as jobs
 from limner.kit.ids import uuid7
 from limner.limits import service as limits
 from limner.tasks import service as tasks
 from limner.tasks.models import Task
 
 
-async def settle_well(house: House, admitted: Admitted, performed: Performed) -> int:
+async def settle_well(house: House, *, task: Task, performed: Performed) -> int:
     """The task has pictures: charge for each of them. What the account has free afterwards, in micro-credits.
 
     Raises `TaskEnded` if the task was given up meanwhile.
     """
-    task, now = admitted.task, house.clock.now()
-    charged = admitted.price * len(performed.images)
-    # The rows that all of a key's requests share come last, so that they are locked as briefly as can be.
-    *_, free = await house.database.together(
-        tasks.succeed(id_=task.id, charged=charged, now=now),
+    now = house.clock.now()
+    charged = task.price * len(performed.images)
+    book = _close_book(house, task, charged=charged)
+    steps = [
+        tasks.succeed(id_=task.id, node_id=house.node_id, charged=charged, now=now),
         images.add(task_id=task.id, account_id=task.account_id, images=performed.images, now=now),
-        limits.give_back(api_key_id=task.api_key_id),
-        _close_book(house, task, charged=charged),
-        order=(task.account_id, task.api_key_id),
-    )
+        *_places(task),
+        book,
+        *_line(house, task),
+        *notify.release(house, task),
+    ]
+    results = await house.database.together(*steps, order=(task.account_id, task.api_key_id))
+    house.news.tell(task.id, "succeeded")
+    free: int = results[steps.index(book)]
     return free
 
 
 async def settle_badly(house: House, task: Task, *, trouble: Problem, leftovers: bool) -> None:
-    """The task has nothing to show: charge nothing, keep the reason. `leftovers`: files of it may lie in storage."""
+    """The task has nothing to show: charge nothing, keep the reason. `leftovers`: files of it may lie in storage.
+
+    Raises `TaskEnded` if the task was given up meanwhile.
+    """
     async with house.database.statement() as tx:
-        await end_badly(tx, house, task=task, code=trouble.code, message=trouble.message, leftovers=leftovers)
+        await end_badly(tx, house, task=task, node_id=house.node_id, trouble=trouble, leftovers=leftovers)
 
 
-async def end_badly(tx: Tx, house: House, *, task: Task, code: str, message: str, leftovers: bool) -> None:
-    """The same, in a transaction that is open already."""
+async def end_badly(
+    tx: Tx, house: House, *, task: Task, node_id: UUID | None, trouble: Problem, leftovers: bool
+) -> None:
+    """The same, in a transaction that is open already. `node_id` None: whoever had it in hand is gone."""
+    status: Literal["cancelled", "failed"] = "cancelled" if isinstance(trouble, TaskCancelled) else "failed"
     await tx.together(
-        tasks.fail(id_=task.id, code=code, message=message, leftovers=leftovers, now=house.clock.now()),
-        limits.give_back(api_key_id=task.api_key_id),
+        tasks.fail(
+            id_=task.id,
+            node_id=node_id,
+            status=status,
+            code=trouble.code,
+            message=trouble.message,
+            leftovers=leftovers,
+            now=house.clock.now(),
+        ),
+        *_places(task),
         _close_book(house, task, charged=0),
+        *_line(house, task),
+        *notify.release(house, task),
     )
+    house.news.tell(task.id, status)
+
+
+async def settle_unbegun(house: House, task: Task, *, trouble: TaskCancelled) -> None:
+    """End a task that nobody has begun, free of charge. Raises `TaskEnded` if somebody has."""
+    async with house.database.statement() as tx:
+        await tx.together(
+            tasks.cancel_queued(id_=task.id, code=trouble.code, message=trouble.message, now=house.clock.now()),
+            *_places(task),
+            _close_book(house, task, charged=0),
+            jobs.withdraw(subject_id=task.id, width=house.queue_policy.account_concurrent),
+            *notify.release(house, task),
+        )
+    house.news.tell(task.id, "cancelled")
+
+
+# Rows that many requests share are locked in the same order everywhere: the key's, the account's, the lines'.
+
+
+def _places(task: Task) -> list[Step[Any]]:
+    """Give back the key's place that the task took."""
+    return [] if task.is_async else [limits.give_back(api_key_id=task.api_key_id)]
+
+
+def _line(house: House, task: Task) -> list[Step[Any]]:
+    """Let the next one of the account's line go ahead."""
+    width = house.queue_policy.account_concurrent
+    return [jobs.leave(subject_id=task.id, width=width)] if task.is_async else []
 
 
 def _close_book(house: House, task: Task, *, charged: int) -> Step[int]:

@@ -12,3 +12,8 @@ ADD_LINK_SECRET: Final = """
 INSERT INTO link_secrets (id, secret, created_at)
 SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM link_secrets)
 """
+
+OF_TASKS: Final = """
+SELECT task_id, index, storage_key, media_type, bytes, width, height, seed, revised_prompt
+FROM images WHERE task_id = ANY($1::uuid[]) ORDER BY task_id, index
+"""

@@ -19,3 +19,13 @@ def storage_prefix(*, task_id: UUID, created_at: datetime) -> str:
 def storage_key(*, task_id: UUID, created_at: datetime, index: int, output_format: OutputFormat) -> str:
     """Where picture `index` of the task lies: `2026-11-22/<task>_0.png`, one folder a day."""
     return f"{storage_prefix(task_id=task_id, created_at=created_at)}{index}.{output_format.value}"
+
+
+def partial_name(*, task_id: UUID, index: int, number: int, output_format: OutputFormat) -> str:
+    """What the file of a partial picture is called; it lies beside the pictures of its task until that has ended."""
+    return f"{task_id}_{index}.partial{number}.{output_format.value}"
+
+
+def partial_key(*, created_at: datetime, name: str) -> str:
+    """Where a partial picture lies."""
+    return f"{created_at:%Y-%m-%d}/{name}"

@@ -27,6 +27,15 @@ def add(*, task_id: UUID, account_id: UUID, images: Sequence[StoredImage], now: 
     return Step(call=queries.ADD, arguments=(task_id, account_id, *columns, now), read=nothing)
 
 
+async def images_of(tx: Tx, *, task_ids: Sequence[UUID]) -> dict[UUID, list[StoredImage]]:
+    """The pictures of these tasks, in the order of their index."""
+    found: dict[UUID, list[StoredImage]] = {id_: [] for id_ in task_ids}
+    for row in await tx.rows(queries.OF_TASKS, list(task_ids)):
+        columns = dict(row)
+        found[columns.pop("task_id")].append(StoredImage(**columns))
+    return found
+
+
 async def link_secrets(tx: Tx, *, id_: UUID, noise: bytes, now: datetime) -> list[bytes]:
     """The secrets of links, the signing one first; `noise` (32 random bytes) becomes the first of all if there is none yet."""
     await tx.run(queries.ADD_LINK_SECRET, id_, noise, now)

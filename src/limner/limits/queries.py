@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-TAKE: Final = "limits_take({}, {}, {}, {})"
+TAKE: Final = "limits_take({}, {}, {}, {}, {})"
 
 GIVE_BACK: Final = "limits_give_back({})"
 

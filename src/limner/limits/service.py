@@ -29,11 +29,14 @@ class TooManyAtOnce(TooManyRequests):
     code = "too_many_at_once"
 
 
-def take(*, api_key_id: UUID, policy: Policy, now: datetime) -> Step[Allowance]:
-    """Let one request through, to be given back when it ends. Refused with `TooManyRequests` or `TooManyAtOnce`."""
+def take(*, api_key_id: UUID, policy: Policy, is_counted: bool = True, now: datetime) -> Step[Allowance]:
+    """Let one request through. Refused with `TooManyRequests` or `TooManyAtOnce`.
+
+    `is_counted`: it counts as under way, to be given back when it ends.
+    """
     return Step(
         call=queries.TAKE,
-        arguments=(api_key_id, float(policy.requests_per_minute), policy.concurrent, now),
+        arguments=(api_key_id, float(policy.requests_per_minute), policy.concurrent, int(is_counted), now),
         read=lambda tokens: rules.allowance(policy=policy, tokens=tokens),
         refusals={queries.OVER_THE_LIMIT: lambda tokens: _refusal(policy, tokens=float(tokens))},
     )

@@ -2,20 +2,89 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Final, Literal
 from uuid import UUID
+
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+OPEN: Final[frozenset[Status]] = frozenset({"queued", "running"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A task under way. `held`: micro-credits promised to it."""
+    """A request for pictures and what has become of it.
+
+    `kind`: what was called, in the vendor's words (images_generations). `prefix`: the prefix in whose words it answers.
+    `request`: what the caller asked for, after parsing. `choices`: the spec that followed from it, but for the prompt; {}
+    for tasks older than it. `price`: micro-credits for each picture, `held` for all of them, `charged` in the end.
+    `is_async`: nobody waits for it on a connection. `has_job`: it goes through the queue. `begun`: how often it was.
+    `callback_line`: in whose line its callback will wait; None: it has none.
+    `cancel_asked_at`: somebody wants it stopped. `expired_at`: its files were removed.
+    """
 
     id: UUID
     account_id: UUID
     api_key_id: UUID
     trace_id: str
+    kind: str
+    prefix: str
     model: str
     engine: str
+    request: Mapping[str, Any] = field(repr=False)
+    choices: Mapping[str, Any] = field(repr=False)
+    as_links: bool
+    price: int
     held: int
+    is_async: bool
+    has_job: bool
+    priority: int
     created_at: datetime
+    status: Status
+    callback_line: UUID | None = None
+    begun: int = 0
+    progress: float = 0.0
+    node_id: UUID | None = None
+    lease_until: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    cancel_asked_at: datetime | None = None
+    expired_at: datetime | None = None
+    charged: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has yet to end."""
+        return self.status in OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A caller's own key for a request, so that asking again means the same task.
+
+    `fingerprint`: a hash of what was asked. `forgotten_before`: a claim older than that is no claim any more.
+    """
+
+    key: str
+    fingerprint: bytes
+    forgotten_before: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which tasks to list; None means any. Times are inclusive, the ends of `before` (an id) are not."""
+
+    ids: tuple[UUID, ...] | None = None
+    trace_ids: tuple[str, ...] | None = None
+    statuses: tuple[str, ...] | None = None
+    model: str | None = None
+    engine: str | None = None
+    kinds: tuple[str, ...] | None = None
+    api_key_id: UUID | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    before: UUID | None = None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from limner.db import Tx
+from limner.db import Row, Tx
 from limner.db.steps import Step, nothing
 from limner.domain.problem import Problem
 from limner.tasks import queries
-from limner.tasks.models import Task
+from limner.tasks.models import Claim, Filter, Task
+
+CHANNEL: Final = queries.CHANNEL
 
 
 class TaskEnded(Problem):
@@ -21,15 +23,38 @@ class TaskEnded(Problem):
     status = 500
 
 
-_ONLY_WHILE_RUNNING: Final = {
+class KeyReused(Problem):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
+class NoSuchTask(Problem):
+    """There is no such task, or it is somebody else's."""
+
+    code = "no_such_task"
+    status = 404
+
+
+class KeyUsed(KeyReused):
+    """The idempotency key stands for a task already; nobody but `flow` sees this."""
+
+    def __init__(self, message: str, *, task_id: UUID, fingerprint: bytes) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+        self.fingerprint = fingerprint
+
+
+_ONLY_WHILE_RUNNING: Final[Mapping[str, Callable[[str], Problem]]] = {
     queries.NOT_RUNNING: lambda _detail: TaskEnded(
         "the task took longer than its lease and was ended; nothing was charged"
     )
 }
 
 
-def open_task(*, task: Task, request: Mapping[str, object], node_id: UUID, lease_until: datetime) -> Step[None]:
-    """Write a new task down as running. `request` is what the caller asked for, after parsing."""
+def open_task(task: Task) -> Step[None]:
+    """Write a new task down: waiting in the queue if it has a job, else in the hands of `node_id` until `lease_until`."""
     return Step(
         call=queries.OPEN,
         arguments=(
@@ -37,57 +62,224 @@ def open_task(*, task: Task, request: Mapping[str, object], node_id: UUID, lease
             task.account_id,
             task.api_key_id,
             task.trace_id,
+            task.kind,
+            task.prefix,
             task.model,
             task.engine,
-            request,
+            task.request,
+            task.choices,
+            task.as_links,
+            task.price,
             task.held,
-            node_id,
-            lease_until,
+            task.is_async,
+            task.has_job,
+            task.priority,
+            task.callback_line,
+            task.node_id,
+            task.lease_until,
             task.created_at,
         ),
         read=nothing,
     )
 
 
-def succeed(*, id_: UUID, charged: int, now: datetime) -> Step[None]:
-    """End a running task well. Refused with `TaskEnded` if it is not running any more."""
-    return Step(call=queries.SUCCEED, arguments=(id_, charged, now), read=nothing, refusals=_ONLY_WHILE_RUNNING)
+def claim_key(*, account_id: UUID, claim: Claim, task_id: UUID, now: datetime) -> Step[None]:
+    """Have the caller's own key stand for the task. Refused with `KeyUsed` if it stands for one already."""
+    return Step(
+        call=queries.CLAIM_KEY,
+        arguments=(account_id, claim.key, claim.fingerprint, task_id, claim.forgotten_before, now),
+        read=nothing,
+        refusals={queries.KEY_USED: _key_used},
+    )
 
 
-def fail(*, id_: UUID, code: str, message: str, leftovers: bool, now: datetime) -> Step[None]:
-    """End a running task badly, free of charge. Refused with `TaskEnded` if it is not running any more.
+def _key_used(detail: str) -> KeyUsed:
+    task_id, _, fingerprint = detail.partition(" ")
+    return KeyUsed(
+        "the idempotency key has been used for another request: use a new key for each",
+        task_id=UUID(task_id),
+        fingerprint=bytes.fromhex(fingerprint),
+    )
 
-    `leftovers`: files of it may lie in storage, to be removed when they can be.
+
+def begin(*, id_: UUID, node_id: UUID, until: datetime, now: datetime) -> Step[Task | None]:
+    """Take a task in hand. `node_id` of the result is None if that could not be done: the result says why.
+
+    None: there is no such task.
+    """
+    return Step(
+        call=queries.BEGIN,
+        arguments=(id_, node_id, until, now),
+        read=lambda row: _task(row) if row is not None and row["id"] is not None else None,
+    )
+
+
+def hand_back(*, id_: UUID, node_id: UUID, counts: bool) -> Step[None]:
+    """Put a task in hand back into the queue; `counts`: as one that has been begun and has failed.
+
+    Refused with `TaskEnded` if it is not in this node's hands any more.
+    """
+    return Step(
+        call=queries.HAND_BACK, arguments=(id_, node_id, int(counts)), read=nothing, refusals=_ONLY_WHILE_RUNNING
+    )
+
+
+def succeed(*, id_: UUID, node_id: UUID, charged: int, now: datetime) -> Step[None]:
+    """End a task in this node's hands well. Refused with `TaskEnded` if it is not in them any more."""
+    return Step(
+        call=queries.SUCCEED, arguments=(id_, node_id, charged, now), read=nothing, refusals=_ONLY_WHILE_RUNNING
+    )
+
+
+def fail(
+    *,
+    id_: UUID,
+    node_id: UUID | None,
+    status: Literal["failed", "cancelled"] = "failed",
+    code: str,
+    message: str,
+    leftovers: bool,
+    now: datetime,
+) -> Step[None]:
+    """End a running task badly, free of charge. Refused with `TaskEnded` if it is not in this node's hands any more.
+
+    `node_id` None: whoever had it is gone. `leftovers`: files of it may lie in storage, to be removed when they can be.
     """
     return Step(
         call=queries.FAIL,
-        arguments=(id_, code, message, leftovers, now),
+        arguments=(id_, node_id, status, code, message, leftovers, now),
         read=nothing,
         refusals=_ONLY_WHILE_RUNNING,
     )
 
 
-async def extend_leases(tx: Tx, *, ids: Collection[UUID], until: datetime) -> int:
-    """Somebody works on these tasks: how many of them are still running."""
-    return await tx.run(queries.EXTEND_LEASES, list(ids), until)
+def cancel_queued(*, id_: UUID, code: str, message: str, now: datetime) -> Step[None]:
+    """End a task that nobody has begun. Refused with `TaskEnded` if somebody has."""
+    return Step(
+        call=queries.CANCEL_QUEUED, arguments=(id_, code, message, now), read=nothing, refusals=_ONLY_WHILE_RUNNING
+    )
 
 
-async def next_abandoned(tx: Tx, *, now: datetime) -> Task | None:
-    """A running task that nobody has been heard to work on for a lease, locked for this transaction; None: there is none."""
-    row = await tx.row(queries.ABANDONED, now)
-    return Task(**dict(row)) if row else None
+async def extend_leases(tx: Tx, *, ids: Collection[UUID], node_id: UUID, until: datetime) -> dict[UUID, bool]:
+    """Somebody works on these tasks: which of them are still this node's, and whether each is to be cancelled."""
+    rows = await tx.rows(queries.EXTEND_LEASES, list(ids), node_id, until)
+    return {row["id"]: row["cancel_asked_at"] is not None for row in rows}
+
+
+async def next_abandoned(tx: Tx, *, begun_max: int, now: datetime) -> Task | None:
+    """A running task to be ended, locked for this transaction: nobody has been heard to work on it for a lease, and the
+    queue will not hand it to anyone else. None: there is none.
+    """
+    row = await tx.row(queries.ABANDONED, now, begun_max)
+    return _task(row) if row else None
+
+
+async def stranded(tx: Tx, *, before: datetime, count: int) -> list[Task]:
+    """Running tasks whose lease ran out before then and that the queue has not handed on."""
+    return [_task(row) for row in await tx.rows(queries.WITHOUT_JOB, before, count)]
 
 
 async def with_leftovers(tx: Tx, *, count: int) -> list[Task]:
-    """Ended tasks of which files may lie in storage."""
-    return [Task(**dict(row)) for row in await tx.rows(queries.WITH_LEFTOVERS, count)]
+    """Ended tasks of which files may lie in storage that no picture's row tells of."""
+    return [_task(row) for row in await tx.rows(queries.WITH_LEFTOVERS, count)]
 
 
 async def cleared(tx: Tx, *, id_: UUID) -> None:
-    """No file of the task is left in storage."""
+    """No such file of the task is left in storage."""
     await tx.run(queries.CLEARED, id_)
 
 
 async def mark_leftovers(tx: Tx, *, id_: UUID) -> None:
-    """Files of an ended task may lie in storage, to be removed when they can be."""
+    """Files of an ended task may lie in storage that no row tells of, to be removed when they can be."""
     await tx.run(queries.MARK_LEFTOVERS, id_)
+
+
+async def kept_too_long(tx: Tx, *, before: datetime, count: int) -> list[Task]:
+    """Tasks that ended well before then, and whose files are still kept."""
+    return [_task(row) for row in await tx.rows(queries.OLD, before, count)]
+
+
+async def expire(tx: Tx, *, id_: UUID, now: datetime) -> None:
+    """The task's files have been removed."""
+    await tx.run(queries.EXPIRE, id_, now)
+
+
+async def forget_keys(tx: Tx, *, before: datetime) -> int:
+    """Forget idempotency keys from before then: how many."""
+    return await tx.run(queries.FORGET_KEYS, before)
+
+
+async def task(tx: Tx, *, id_: UUID, account_id: UUID | None) -> Task:
+    """The account's task of that id; `account_id` None: anybody's. Raises `NoSuchTask`."""
+    row = await tx.row(queries.BY_ID, id_, account_id)
+    if row is None:
+        raise NoSuchTask(f"there is no task {id_}: check the id; tasks are seen by the account that made them")
+    return _task(row)
+
+
+async def task_by_trace(tx: Tx, *, trace_id: str, account_id: UUID) -> Task:
+    """The account's newest task of that trace. Raises `NoSuchTask`."""
+    row = await tx.row(queries.BY_TRACE, trace_id, account_id)
+    if row is None:
+        raise NoSuchTask("there is no task of that trace id: tasks are seen by the account that made them")
+    return _task(row)
+
+
+async def tasks(tx: Tx, *, account_id: UUID | None, which: Filter, count: int, offset: int = 0) -> list[Task]:
+    """Tasks, newest first; `account_id` None: everybody's."""
+    rows = await tx.rows(
+        queries.LIST,
+        account_id,
+        _listed(which.ids),
+        _listed(which.trace_ids),
+        _listed(which.statuses),
+        which.model,
+        which.engine,
+        _listed(which.kinds),
+        which.api_key_id,
+        which.created_from,
+        which.created_to,
+        which.before,
+        count,
+        offset,
+    )
+    return [_task(row) for row in rows]
+
+
+async def ask_cancel(tx: Tx, *, id_: UUID, now: datetime) -> Task | None:
+    """Tell whoever has the task in hand to stop. None: nobody has."""
+    row = await tx.row(queries.ASK_CANCEL, id_, now)
+    return _task(row) if row else None
+
+
+async def tell_progress(tx: Tx, *, id_: UUID, node_id: UUID, share: float) -> None:
+    """How far a task in this node's hands has come."""
+    await tx.run(queries.TELL_PROGRESS, id_, node_id, share)
+
+
+async def tell_partial(tx: Tx, *, id_: UUID, name: str) -> None:
+    """A partial picture of the task lies in storage; `name`: its key's last part."""
+    await tx.run(queries.TELL_PARTIAL, str(id_), name)
+
+
+async def pace(tx: Tx, *, engine: str) -> float | None:
+    """The seconds that the engine's last tasks took, on average; None if it has done none lately."""
+    seconds: float | None = await tx.value(queries.PACE, engine)
+    return seconds
+
+
+async def counts(tx: Tx) -> list[tuple[str, str, int, datetime]]:
+    """Open tasks by engine and status: how many, and since when the oldest."""
+    return [(row["engine"], row["status"], row["count"], row["oldest"]) for row in await tx.rows(queries.COUNTS)]
+
+
+def _listed(values: Collection[Any] | None) -> list[Any] | None:
+    return None if values is None else list(values)
+
+
+def _task(row: Row) -> Task:
+    values = {name: value for name, value in row.items() if name in _FIELDS}
+    return Task(**values, choices=row["spec"] or {})
+
+
+_FIELDS: Final = frozenset(Task.__dataclass_fields__) - {"choices"}

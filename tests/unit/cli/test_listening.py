@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from limner.cli.parts.listening import is_open_to_others, listen, url_of
+from limner.cli.parts.listening import listen, url_of
 from limner.cli.parts.trouble import Trouble
 
 
@@ -27,11 +27,3 @@ def test_a_port_in_use_says_what_to_do() -> None:
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(Trouble, match=r"192\.0\.2\.1 is not an address of this machine"):
         listen(host="192.0.2.1", port=0)
-
-
-@pytest.mark.parametrize(
-    ("host", "open_to_others"),
-    [("127.0.0.1", False), ("::1", False), ("localhost", False), ("0.0.0.0", True), ("::", True), ("limner.lan", True)],
-)
-def test_who_can_reach_it(host: str, *, open_to_others: bool) -> None:
-    assert is_open_to_others(host) is open_to_others

@@ -50,8 +50,8 @@ async def test_grace_gets_her_picture_and_pays_for_it(house: House, grace: Perso
 
     assert delivery.charged == PRICE
     assert delivery.credits_left == micro(10) - PRICE
-    assert delivery.created_at_seconds == int(house.clock.now().timestamp())
-    assert (delivery.allowance.remaining, delivery.images[0].revised_prompt) == (599, OTTER)
+    assert delivery.result.created_at_seconds == int(house.clock.now().timestamp())
+    assert (delivery.allowance.remaining, delivery.result.images[0].revised_prompt) == (599, OTTER)
     assert [entry.kind for entry in await entries_of(house, grace)] == ["charge", "hold", "grant"]
     await assert_nothing_under_way(house, grace)
 
@@ -61,7 +61,7 @@ async def test_the_task_and_its_pictures_are_written_down(house: House, grace: P
 
     (task,) = await task_rows(house)
     assert (task["id"], task["status"], task["charged"], task["held"]) == (
-        delivery.task_id,
+        delivery.result.task_id,
         "succeeded",
         2 * PRICE,
         2 * PRICE,
@@ -71,13 +71,13 @@ async def test_the_task_and_its_pictures_are_written_down(house: House, grace: P
     images = await image_rows(house)
     assert [(image["index"], image["seed"], image["width"]) for image in images] == [(0, 7, 1024), (1, 8, 1024)]
     assert [image["storage_key"] for image in images] == await stored_keys(house)
-    assert await stored_keys(house) == [f"2026-11-22/{delivery.task_id}_{index}.png" for index in (0, 1)]
+    assert await stored_keys(house) == [f"2026-11-22/{delivery.result.task_id}_{index}.png" for index in (0, 1)]
 
 
 async def test_bytes_are_the_picture_itself(house: House, grace: Person) -> None:
     delivery = await paint(house, grace, as_links=False)
 
-    (image,) = delivery.images
+    (image,) = delivery.result.images
     assert image.url is None
     assert image.data is not None
     assert Image.open(io.BytesIO(image.data)).size == (1024, 1024)
@@ -86,9 +86,9 @@ async def test_bytes_are_the_picture_itself(house: House, grace: Person) -> None
 async def test_links_begin_with_the_public_address(house: House, grace: Person) -> None:
     delivery = await paint(house, grace)
 
-    assert delivery.images[0].data is None
-    assert str(delivery.images[0].url).startswith(
-        f"http://limner.test/files/2026-11-22/{delivery.task_id}_0.png?se=2026-11-22T13%3A00%3A00Z&sp=r&sig="
+    assert delivery.result.images[0].data is None
+    assert str(delivery.result.images[0].url).startswith(
+        f"http://limner.test/files/2026-11-22/{delivery.result.task_id}_0.png?se=2026-11-22T13%3A00%3A00Z&sp=r&sig="
     )
 
 
@@ -105,13 +105,13 @@ async def test_the_owner_is_counted_and_never_stopped(house: House) -> None:
 async def test_the_same_seed_gives_the_same_bytes(house: House, grace: Person) -> None:
     first, second, other = [await paint(house, grace, seed=seed, as_links=False) for seed in (7, 7, 8)]
 
-    assert first.images[0].data == second.images[0].data != other.images[0].data
+    assert first.result.images[0].data == second.result.images[0].data != other.result.images[0].data
 
 
 async def test_pictures_come_in_order_whatever_was_done_first(house: House, grace: Person) -> None:
     delivery = await paint(with_painter(house, Backwards()), grace, n=4)
 
-    assert [str(image.url).partition(".png")[0][-1] for image in delivery.images] == ["0", "1", "2", "3"]
+    assert [str(image.url).partition(".png")[0][-1] for image in delivery.result.images] == ["0", "1", "2", "3"]
 
 
 async def test_an_engine_is_opened_once_at_its_first_task(house: House, grace: Person) -> None:
@@ -256,11 +256,11 @@ async def test_credits_are_promised_while_a_picture_is_painted(house: House, gra
     await painter.began.wait()
 
     assert (await balance_of(house, grace)).held == 2 * PRICE
-    assert len(house.running) == 1
+    assert len(house.hands.ids()) == 1
 
     painter.may_go_on.set()
     await task
-    assert not house.running
+    assert not house.hands.ids()
     await assert_nothing_under_way(house, grace)
 
 
@@ -282,7 +282,7 @@ async def test_an_engine_that_breaks_at_once_costs_nothing(house: House, grace: 
     )
     assert (await balance_of(house, grace)).balance == micro(10)
     assert [entry.kind for entry in await entries_of(house, grace)] == ["release", "hold", "grant"]
-    assert not house.running
+    assert not house.hands.ids()
     await assert_nothing_under_way(house, grace)
 
 
@@ -291,7 +291,7 @@ async def test_only_what_was_delivered_is_charged(house: House, grace: Person) -
 
     delivery = await paint(house, grace, n=5)
 
-    assert len(delivery.images) == 2
+    assert len(delivery.result.images) == 2
     assert delivery.charged == 2 * PRICE
     assert (await balance_of(house, grace)).balance == micro(10) - 2 * PRICE
     (task,) = await task_rows(house)
@@ -333,7 +333,7 @@ async def test_a_bug_in_an_engine_costs_nothing_and_leaves_nothing(house: House,
     assert (task["status"], task["error_code"], task["leftovers"]) == ("failed", "internal", True)
     assert "a bug" not in task["error_message"]
     assert (await balance_of(house, grace)).balance == micro(10)
-    assert not house.running
+    assert not house.hands.ids()
     await assert_nothing_under_way(house, grace)
 
 
@@ -350,12 +350,12 @@ async def test_a_full_storage_costs_nothing(house: House, grace: Person) -> None
 
 
 async def test_a_storage_that_fills_up_on_the_way_delivers_what_it_took(house: House, grace: Person) -> None:
-    one = len((await paint(house, grace, as_links=False)).images[0].data or b"")
+    one = len((await paint(house, grace, as_links=False)).result.images[0].data or b"")
     house = replace(house, storage=storage.load(f"memory://?bytes_max={2 * one}"))
 
     delivery = await paint(house, grace, n=3)
 
-    assert (len(delivery.images), delivery.charged) == (2, 2 * PRICE)
+    assert (len(delivery.result.images), delivery.charged) == (2, 2 * PRICE)
     await assert_nothing_under_way(house, grace)
 
 
@@ -376,7 +376,7 @@ async def test_what_was_done_in_time_is_delivered(house: House, grace: Person) -
 
     delivery = await paint(house, grace, n=3)
 
-    assert len(delivery.images) == 1
+    assert len(delivery.result.images) == 1
     assert painter.left_early
     await assert_nothing_under_way(house, grace)
 
@@ -405,7 +405,7 @@ async def test_a_cancelled_request_gives_everything_back(house: House, grace: Pe
     assert painter.left_early
     (row,) = await task_rows(house)
     assert (row["status"], row["error_code"], row["leftovers"]) == ("failed", "interrupted", True)
-    assert not house.running
+    assert not house.hands.ids()
     await assert_nothing_under_way(house, grace)
 
 
@@ -423,7 +423,7 @@ async def test_whenever_a_request_is_cancelled_the_sweep_puts_it_right(house: Ho
     await sweep(later)
 
     assert isinstance(done, (Delivery, asyncio.CancelledError))
-    assert not house.running
+    assert not house.hands.ids()
     await assert_nothing_under_way(house, grace)
     for row in await task_rows(house):
         assert row["status"] in {"succeeded", "failed"}
@@ -447,6 +447,6 @@ async def test_eighty_people_at_once(house: House) -> None:
 async def test_every_task_has_its_own_id(house: House, grace: Person) -> None:
     deliveries = await asyncio.gather(*(paint(house, grace) for _ in range(5)))
 
-    ids = {delivery.task_id for delivery in deliveries}
+    ids = {delivery.result.task_id for delivery in deliveries}
     assert len(ids) == 5
     assert all(isinstance(id_, UUID) and id_.version == 7 for id_ in ids)

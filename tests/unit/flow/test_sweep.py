@@ -27,13 +27,13 @@ async def begun_and_dropped(house: House, person: Person, *, n: int = 1) -> Admi
     """A task as a server leaves it that is killed right after the pictures were stored."""
     ask = Ask(prompt="an otter", model="dall-e-2", n=n)
     admitted = await admit(house, principal=person.principal, ask=ask, trace_id="trace-1")
-    await perform(house, admitted)
+    await perform(house, task=admitted.task, spec=admitted.spec)
     return admitted
 
 
 async def test_a_task_is_left_alone_until_its_lease_is_over(house: House, grace: Person, clock: StillClock) -> None:
     await begun_and_dropped(house, grace)
-    clock.move(seconds=house.lease_seconds)
+    clock.move(seconds=house.queue_policy.lease_seconds)
 
     assert await sweep(house) == 0
 
@@ -44,7 +44,7 @@ async def test_a_task_is_left_alone_until_its_lease_is_over(house: House, grace:
 async def test_an_abandoned_task_is_ended_and_tidied_up(house: House, grace: Person, clock: StillClock) -> None:
     await begun_and_dropped(house, grace, n=3)
     assert (await balance_of(house, grace)).held == micro("0.06")
-    clock.move(seconds=house.lease_seconds + 1)
+    clock.move(seconds=house.queue_policy.lease_seconds + 1)
 
     assert await sweep(house) == 1
 
@@ -68,7 +68,7 @@ async def test_a_task_in_hand_keeps_its_lease(house: House, grace: Person, clock
     await painter.began.wait()
 
     for _ in range(5):
-        clock.move(seconds=house.lease_seconds - 1)
+        clock.move(seconds=house.queue_policy.lease_seconds - 1)
         await extend_leases(house)
         assert await sweep(house) == 0
 
@@ -81,7 +81,7 @@ async def test_whoever_comes_back_after_the_sweep_gets_nothing(house: House, gra
     house = with_painter(house, painter)
     task = asyncio.create_task(paint(house, grace))
     await painter.began.wait()
-    clock.move(seconds=house.lease_seconds + 1)
+    clock.move(seconds=house.queue_policy.lease_seconds + 1)
     assert await sweep(house) == 1
 
     painter.may_go_on.set()
@@ -98,7 +98,7 @@ async def test_whoever_comes_back_after_the_sweep_gets_nothing(house: House, gra
 
 async def test_a_failure_after_the_sweep_is_the_sweep_s(house: House, grace: Person, clock: StillClock) -> None:
     admitted = await begun_and_dropped(house, grace)
-    clock.move(seconds=house.lease_seconds + 1)
+    clock.move(seconds=house.queue_policy.lease_seconds + 1)
     await sweep(house)
 
     with pytest.raises(TaskEnded):
@@ -111,7 +111,7 @@ async def test_a_failure_after_the_sweep_is_the_sweep_s(house: House, grace: Per
 async def test_five_sweepers_end_each_task_once(house: House, grace: Person, clock: StillClock) -> None:
     for _ in range(12):
         await begun_and_dropped(house, grace)
-    clock.move(seconds=house.lease_seconds + 1)
+    clock.move(seconds=house.queue_policy.lease_seconds + 1)
 
     ended = await asyncio.gather(*(sweep(house) for _ in range(5)))
 
@@ -123,18 +123,18 @@ async def test_five_sweepers_end_each_task_once(house: House, grace: Person, clo
 async def test_what_others_paint_is_left_alone(house: House, grace: Person, clock: StillClock) -> None:
     delivery = await paint(house, grace)
     await begun_and_dropped(house, grace)
-    clock.move(seconds=house.lease_seconds + 1)
+    clock.move(seconds=house.queue_policy.lease_seconds + 1)
 
     await sweep(house)
 
-    assert await stored_keys(house) == [f"2026-11-22/{delivery.task_id}_0.png"]
+    assert await stored_keys(house) == [f"2026-11-22/{delivery.result.task_id}_0.png"]
 
 
 async def test_files_that_cannot_be_removed_are_tried_again(house: House, grace: Person, clock: StillClock) -> None:
     stuck = Stuck()
     house = replace(house, storage=stuck)
     await begun_and_dropped(house, grace)
-    clock.move(seconds=house.lease_seconds + 1)
+    clock.move(seconds=house.queue_policy.lease_seconds + 1)
     with pytest.raises(StorageFailed):
         await sweep(house)
     await assert_nothing_under_way(house, grace)
@@ -151,7 +151,7 @@ async def test_what_was_charged_for_is_never_a_leftover(house: House, grace: Per
     delivery = await paint(house, grace)
 
     async with house.database.statement() as tx:
-        await tasks.mark_leftovers(tx, id_=delivery.task_id)
+        await tasks.mark_leftovers(tx, id_=delivery.result.task_id)
     await sweep(house)
 
     assert len(await stored_keys(house)) == 1

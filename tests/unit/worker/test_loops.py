@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -13,7 +13,8 @@ from limner.flow.admit import admit
 from limner.flow.house import House
 from limner.flow.perform import perform
 from limner.kit.clock import StillClock
-from limner.worker.loops import run_loops
+from limner.web.dialects.images.render import callback_body
+from limner.worker.loops import Duties, working
 from support.asks import OTTER
 from support.people import Person, assert_nothing_under_way, until_quiet
 from support.shelves import stored_keys
@@ -23,20 +24,15 @@ from support.storages import Stuck
 async def dropped(house: House, person: Person) -> None:
     """A task as a killed server leaves it."""
     ask = Ask(prompt=OTTER, model="dall-e-2")
-    await perform(house, await admit(house, principal=person.principal, ask=ask, trace_id=""))
+    admitted = await admit(house, principal=person.principal, ask=ask, trace_id="")
+    await perform(house, task=admitted.task, spec=admitted.spec)
 
 
 @asynccontextmanager
 async def loops_of(house: House) -> AsyncIterator[None]:
-    loops = asyncio.create_task(run_loops(house))
-    try:
-        async with asyncio.timeout(10):
-            yield
-    finally:
-        loops.cancel()
-        with suppress(asyncio.CancelledError):
-            await loops
-        await until_quiet(house)
+    async with asyncio.timeout(10), working(house, Duties(renders=callback_body)):
+        yield
+    await until_quiet(house)
 
 
 async def until_swept(house: House) -> None:
@@ -47,7 +43,7 @@ async def until_swept(house: House) -> None:
 
 async def test_the_loops_sweep_until_they_are_cancelled(house: House, grace: Person, clock: StillClock) -> None:
     await dropped(house, grace)
-    clock.move(seconds=house.lease_seconds + 1)
+    clock.move(seconds=house.queue_policy.lease_seconds + 1)
 
     async with loops_of(house):
         await until_swept(house)
@@ -62,9 +58,9 @@ async def test_a_turn_that_fails_is_said_and_the_loop_goes_on(
     stuck = Stuck()
     house = replace(house, storage=stuck)
     await dropped(house, grace)
-    clock.move(seconds=house.lease_seconds + 1)
+    clock.move(seconds=house.queue_policy.lease_seconds + 1)
 
-    async with loops_of(replace(house, lease_seconds=0)):
+    async with loops_of(replace(house, queue_policy=replace(house.queue_policy, lease_seconds=0))):
         async with house.database.statement() as tx:
             while "loop.failed" not in caplog.messages:
                 await tx.value("SELECT 1")  # the loops have their turn meanwhile

@@ -1,9 +1,9 @@
-"""What a person sees when the server is ready: where it is, how to get in, and a first request to paste. Pure."""
+"""What a person sees when a server is ready: where it is, how to get in, and a first request to paste. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,12 @@ _NO_KEY = "YOUR_KEY"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Banner:
-    """Everything there is to say. `secret` None: this data folder does not know the owner's key."""
+    """Everything there is to say.
+
+    `secret` None: this data folder does not know the owner's key. `is_performed_here`: the engine, else by workers.
+    `calls_itself`: callbacks may go to this machine without anybody having said so. Each line of a warning has 70
+    characters at most.
+    """
 
     url: str
     public_url: str
@@ -27,6 +32,8 @@ class Banner:
     data_dir: Path
     database: str
     engine: str
+    is_performed_here: bool
+    calls_itself: bool
     warnings: tuple[str, ...]
 
     def text(self) -> str:
@@ -38,9 +45,7 @@ class Banner:
         yield f"  {click.style('limner', bold=True, fg='cyan')} {limner.__version__}, ready to paint"
         yield ""
         yield from self._facts()
-        for warning in self.warnings:
-            yield ""
-            yield f"  {click.style('Note', fg='yellow', bold=True)}  {warning}"
+        yield from _notes(self.warnings)
         yield ""
         yield "  Try it:"
         yield ""
@@ -59,7 +64,9 @@ class Banner:
             yield _fact("", "`limner keys create` makes another")
         yield _fact("Data", str(self.data_dir))
         yield _fact("Database", self.database)
-        yield _fact("Engine", self.engine)
+        yield _fact("Engine", self.engine if self.is_performed_here else f"{self.engine}, run by `limner worker` alone")
+        if self.calls_itself:
+            yield _fact("Callbacks", "may go to this machine too, since nobody else can reach it")
 
     def _curl(self) -> str:
         # From the first column, the key in the last line: so that its 80 characters fit.
@@ -71,6 +78,53 @@ class Banner:
                 f'-H "Authorization: Bearer {self.secret or _NO_KEY}"',
             )
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerBanner:
+    """What there is to say of a worker. `engines`: what it performs, and how many tasks of each at once.
+
+    `pictures`: where they are kept. `url`: what links in callbacks begin with. `health`: where it answers probes.
+    """
+
+    engines: Mapping[str, int]
+    callbacks: int
+    database: str
+    pictures: str
+    url: str
+    health: str | None
+    stop_seconds: int
+    warnings: tuple[str, ...]
+
+    def text(self) -> str:
+        """The banner, with colours; whoever prints it takes them off where they are not wanted."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield ""
+        yield f"  {click.style('limner', bold=True, fg='cyan')} {limner.__version__}, a worker"
+        yield ""
+        engines = [f"{name}, {count} at once" for name, count in self.engines.items()]
+        for label, engine in zip(["Engines", *[""] * len(engines)], engines or ["none: callbacks only"], strict=False):
+            yield _fact(label, engine)
+        yield _fact("Callbacks", f"{self.callbacks} at once")
+        yield _fact("Database", self.database)
+        yield _fact("Pictures", self.pictures)
+        yield _fact("Links", f"begin with {self.url}")
+        if self.health is not None:
+            yield _fact("Health", f"{self.health}/healthz, /readyz, /metrics")
+        yield from _notes(self.warnings)
+        yield ""
+        yield f"  Ctrl-C stops it: what is not done in {self.stop_seconds} s goes back to the queue."
+        yield ""
+
+
+def _notes(warnings: Iterable[str]) -> Iterator[str]:
+    for warning in warnings:
+        yield ""
+        first, *rest = warning.splitlines()
+        yield f"  {click.style('Note', fg='yellow', bold=True)}  {first}"
+        yield from (f"        {line}" for line in rest)
 
 
 def _fact(label: str, value: str) -> str:

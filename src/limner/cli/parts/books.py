@@ -33,16 +33,22 @@ def with_books(
 @asynccontextmanager
 async def opened_books(settings: Settings, *, make: bool, upgrade: bool) -> AsyncGenerator[Database]:
     """The same for a block. Raises `Trouble` when there is nothing yet and nothing is to be made."""
-    if not make and not is_made(settings):
-        raise Trouble(
-            f"nothing is kept in {settings.data_dir} yet: `limner serve` makes it, or give another folder with --data-dir"
-        )
+    if not make:
+        refuse_unmade(settings)
     async with opened_database(settings, upgrade=upgrade) as database:
         if make:
             owner_key = await ensure_owner(database, settings, clock=SystemClock())
             if owner_key.is_new:
                 click.echo(f"The owner's account was made; its key is in {owner_key.path}.", err=True)
         yield database
+
+
+def refuse_unmade(settings: Settings) -> None:
+    """Raises `Trouble` when nothing is there yet."""
+    if not is_made(settings):
+        raise Trouble(
+            f"nothing is kept in {settings.data_dir} yet: `limner serve` makes it, or give another folder with --data-dir"
+        )
 
 
 def is_made(settings: Settings) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 from typing import Final
 
@@ -13,8 +12,8 @@ BACKLOG: Final = 2048
 _OPEN_PORTS_FROM: Final = 1024
 
 
-def listen(*, host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 takes a free one. Raises `Trouble`.
+def listen(*, host: str, port: int, section: str = "server") -> socket.socket:
+    """A socket that listens there; port 0 takes a free one. Raises `Trouble`, naming settings of `section`.
 
     It listens at once, not only when the server is ready: whoever comes early waits a moment and is not refused, and
     two servers that start together cannot both believe the port is theirs.
@@ -39,14 +38,6 @@ def url_of(listener: socket.socket, *, host: str) -> str:
     port = listener.getsockname()[1]
     name = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - not bound here
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
-
-
-def is_open_to_others(host: str) -> bool:
-    """Whether other machines can reach a server that listens at `host`."""
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host != "localhost"
 
 
 def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:

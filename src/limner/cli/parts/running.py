@@ -5,27 +5,30 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, Final
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Final
 
 import click
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
 from typing_extensions import override
 
-from limner.bootstrap import OwnerKey, ensure_owner, opened_house
+from limner.bootstrap import OwnerKey, ensure_owner, is_loopback, may_call_itself, opened_house
 from limner.cli.parts.banner import Banner
-from limner.cli.parts.listening import BACKLOG, is_open_to_others
+from limner.cli.parts.listening import BACKLOG
+from limner.cli.parts.signals import Stop, stopping_by_signal
 from limner.cli.parts.words import database_name
 from limner.config import Settings
 from limner.flow.house import House
 from limner.kit.logs import event
 from limner.web.app import make_app
+from limner.web.dialects.images.render import callback_body
 from limner.web.protocol import OneWriteProtocol
-from limner.worker.loops import run_loops
+from limner.webhooks import service as webhooks
+from limner.worker.loops import Duties, working
 
 _log = logging.getLogger(__name__)
 _LAST_WORDS_SECONDS: Final = 5
@@ -38,60 +41,33 @@ def run(settings: Settings, *, listener: socket.socket, url: str) -> None:
 
 
 async def _serve(settings: Settings, *, listener: socket.socket, url: str) -> None:
-    with _stopping_by_signal() as stop:
+    with stopping_by_signal() as stop:
         async with opened_house(settings, public_url=url, warm=settings.catalog.engine) as house:
             key = await ensure_owner(house.database, settings, clock=house.clock)
-            async with _in_background(run_loops(house)):
-                banner = _banner(settings, house=house, key=key, url=url)
-                _spare_the_collector()
-                server = _server(settings, house=house, on_ready=lambda: click.echo(banner.text()))
-                stop.server = server
+            async with working(house, duties(settings), ending=stop.ending):
+                banner = await _banner(settings, house=house, key=key, url=url)
+                spare_the_collector()
+                app = make_app(house, body_bytes_max=settings.server.body_bytes_max)
+                server = make_server(settings, app, on_ready=lambda: click.echo(banner.text()))
+                stop.is_up(lambda: _heed(stop, server))
                 await server.serve(sockets=[listener])
 
 
-def _spare_the_collector() -> None:
+def _heed(stop: Stop, server: Server) -> None:
+    if not server.should_exit:
+        event(_log, "server.stopping")
+    server.should_exit = True
+    server.force_exit = stop.ending.now.is_set()
+
+
+def spare_the_collector() -> None:
     """What was made at the start stays for good: take it out of the garbage collector's rounds, and make these rarer."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER_OBJECTS, 20, 50)
 
 
-class _Stop:
-    """What the first signal and the next ones do: before the server runs, give up; then, end well; then, end now."""
-
-    def __init__(self, task: asyncio.Task[None]) -> None:
-        self.server: _Server | None = None
-        self.was_asked = False
-        self._task = task
-
-    def ask(self) -> None:
-        """Take one signal."""
-        if self.server is None:
-            self._task.cancel()
-        elif self.was_asked:
-            self.server.force_exit = True
-        else:
-            self.server.should_exit = True
-            event(_log, "server.stopping")
-        self.was_asked = True
-
-
-@contextmanager
-def _stopping_by_signal() -> Generator[_Stop]:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    stop = _Stop(task)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.ask)
-    try:
-        yield stop
-    except asyncio.CancelledError:
-        if not stop.was_asked:
-            raise
-    # The handlers stay until the loop is closed: a second Ctrl-C while the house closes must not tear it down.
-
-
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Uvicorn, without its own signals: it would raise them again after a clean end."""
 
     def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None]) -> None:
@@ -116,9 +92,10 @@ class _Server(uvicorn.Server):
             await asyncio.wait(self.server_state.tasks, timeout=_LAST_WORDS_SECONDS)
 
 
-def _server(settings: Settings, *, house: House, on_ready: Callable[[], None]) -> _Server:
+def make_server(settings: Settings, app: ASGIApp, *, on_ready: Callable[[], None]) -> Server:
+    """A server for the application, not yet listening; `on_ready` is called when it does."""
     config = uvicorn.Config(
-        make_app(house, body_bytes_max=settings.server.body_bytes_max),
+        app,
         loop="none",  # it runs in ours
         http=OneWriteProtocol,
         ws="none",
@@ -130,29 +107,21 @@ def _server(settings: Settings, *, house: House, on_ready: Callable[[], None]) -
         timeout_graceful_shutdown=settings.server.stop_seconds,
         backlog=BACKLOG,
     )
-    return _Server(config, on_ready=on_ready)
+    return Server(config, on_ready=on_ready)
 
 
-@asynccontextmanager
-async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """Do `work` beside the block; cancelled when the block ends."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+def duties(settings: Settings) -> Duties:
+    """What this process does of the work in the queue."""
+    return Duties(
+        renders=callback_body,
+        concurrent=settings.worker.concurrent,
+        engine_concurrent=settings.worker.engine_concurrent,
+        callbacks=settings.webhooks.concurrent,
+        stop_seconds=settings.server.stop_seconds,
+    )
 
 
-def _banner(settings: Settings, *, house: House, key: OwnerKey, url: str) -> Banner:
-    warnings = []
-    if is_open_to_others(settings.server.host) and not settings.server.public_url:
-        warnings.append(
-            "other machines can reach this server, but links in its answers begin\n"
-            f"        with {url}: set LIMNER_SERVER__PUBLIC_URL to the\n"
-            "        address that they use"
-        )
+async def _banner(settings: Settings, *, house: House, key: OwnerKey, url: str) -> Banner:
     return Banner(
         url=url,
         public_url=house.public_url,
@@ -161,5 +130,26 @@ def _banner(settings: Settings, *, house: House, key: OwnerKey, url: str) -> Ban
         data_dir=settings.data_dir.expanduser().absolute(),
         database=database_name(settings),
         engine=settings.catalog.engine,
-        warnings=tuple(warnings),
+        is_performed_here=settings.catalog.engine in house.performs,
+        calls_itself=settings.outbound.loopback is None and may_call_itself(settings),
+        warnings=tuple([*_unreachable(settings, url=url), *await _paused(house)]),
     )
+
+
+def _unreachable(settings: Settings, *, url: str) -> list[str]:
+    if is_loopback(settings.server.host) or settings.server.public_url:
+        return []
+    return [
+        "other machines can reach this server, but links in its answers begin\n"
+        f"with {url}: set LIMNER_SERVER__PUBLIC_URL to the\n"
+        "address that they use"
+    ]
+
+
+async def _paused(house: House) -> list[str]:
+    async with house.database.statement() as tx:
+        paused = [one for one in await webhooks.endpoints(tx) if one.paused_at is not None]
+    if not paused:
+        return []
+    who = "a receiver of callbacks is" if len(paused) == 1 else f"{len(paused)} receivers of callbacks are"
+    return [f"{who} paused, having answered nothing well for days:\n`limner webhooks receivers` shows more"]

@@ -88,6 +88,18 @@ WORDS: Final[Mapping[str, Words]] = {
     "storage_failed": _same(500, "api_error", "storage_failed", _SERVER, "The operator must look at the storage."),
     "database_unavailable": _same(503, "busy", "service_unavailable", _OVERLOADED, "Wait for `Retry-After`."),
     "task_abandoned": _same(500, "api_error", "task_abandoned", _SERVER, "Try again."),
+    "queue_full": _same(429, "too_many_requests", "queue_full", _RATE, "Wait for some of your tasks to end."),
+    "callback_refused": _same(
+        400, "bad_request", "invalid_callback_url", INVALID, "Give an address that this server may call."
+    ),
+    "idempotency_key_reused": _same(
+        422, "duplication", "idempotency_key_reused", INVALID, "Use a new key for each request."
+    ),
+    "no_such_task": _same(404, "not_found", "task_not_found", INVALID, "Check the id, and that the task is yours."),
+    "task_over": _same(409, "not_applied", "task_already_ended", INVALID, "There is nothing left to cancel."),
+    "cancelled": _same(409, "canceled", "cancelled", INVALID, "Somebody with a key of the account has cancelled it."),
+    "no_such_message": _same(404, "not_found", "not_found", INVALID, "Check the id, and that the task is yours."),
+    "message_under_way": _same(409, "not_applied", "conflict", INVALID, "Wait until it is delivered or has failed."),
     "interrupted": _same(503, "busy", "service_unavailable", _OVERLOADED, "Try again."),
     "internal": _same(500, "api_error", "internal_error", _SERVER, "Tell the operator the trace id."),
     "file_missing": _same(404, "not_found", "not_found", INVALID, "Paint it again."),
@@ -105,9 +117,13 @@ WORDS: Final[Mapping[str, Words]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """One prefix. `response_format` None: the model's profile decides. `model` None: it must be given."""
+    """One prefix. `response_format` None: the model's profile decides. `model` None: it must be given.
+
+    `accepted`: the status that answers an asynchronous request.
+    """
 
     prefix: str
+    accepted: int
     model: str | None
     response_format: ResponseFormat | None
     is_vendor: bool
@@ -118,8 +134,8 @@ class Dialect:
         return words.vendor if self.is_vendor else words.openai
 
 
-VENDOR: Final = Dialect(prefix="/openai", model=None, response_format="url", is_vendor=True)
-OPENAI: Final = Dialect(prefix="/v1", model="dall-e-2", response_format=None, is_vendor=False)
+VENDOR: Final = Dialect(prefix="/openai", accepted=200, model=None, response_format="url", is_vendor=True)
+OPENAI: Final = Dialect(prefix="/v1", accepted=202, model="dall-e-2", response_format=None, is_vendor=False)
 DIALECTS: Final = (VENDOR, OPENAI)
 
 

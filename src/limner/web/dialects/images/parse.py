@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,6 +31,7 @@ class InvalidType(Problem):
 _Whole = Annotated[int, Field(strict=True)]
 _Words = Annotated[str, Field(strict=True)]
 _YesNo = Annotated[bool, Field(strict=True)]
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class GenerationBody(BaseModel):
@@ -70,19 +72,27 @@ class GenerationBody(BaseModel):
     partial_images: _Whole | None = None
     """Must be 0: pictures come whole."""
     callback_url: _Words | None = None
-    """Must be left out: answers come with the request."""
+    """Where to POST the answer when the task has ended; this request is answered at once with its id."""
+    callback_secret: _Words | None = None
+    """What to sign that with, in X-Callback-Signature, beside the signature of every callback."""
     async_: _YesNo | None = Field(default=None, alias="async")
-    """Must be false: answers come with the request."""
+    """true: this request is answered at once with the task's id, to be asked for later."""
+    timeout: _Number | None = None
+    """How many seconds to wait for the answer; after that, this request is answered with the task's id."""
+    trace_id: _Words | None = None
+    """The caller's own name for this task's trace, in place of the one that would be made."""
 
 
 _NOT_OFFERED: Final = {
     "stream": "streaming is not offered here yet: leave 'stream' out",
     "partial_images": "partial pictures are not offered here yet: leave 'partial_images' out",
-    "callback_url": "callbacks are not offered here yet: leave 'callback_url' out and wait for the answer",
-    "async": "asynchronous tasks are not offered here yet: leave 'async' out and wait for the answer",
 }
+_NAME_CHARACTERS_MAX: Final = 128
+_SECRET_CHARACTERS_MAX: Final = 1024
 _TYPES: Final = {
     "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
     "string_type": "text in quotes",
     "bool_type": "true or false",
     "int_from_float": "a whole number",
@@ -94,8 +104,19 @@ _POSITION: Final = re.compile(r"Invalid JSON: (.*)")
 _NAMES: Final = tuple(field.alias or name for name, field in GenerationBody.model_fields.items())
 
 
-def generation(body: bytes, *, dialect: Dialect) -> Ask:
-    """What the body asks for. Raises `MalformedJson`, `InvalidType`, `MissingParameter`, `UnknownParameter` or `NotOffered`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How the body wants it done; None: not said. `timeout` in seconds."""
+
+    callback_url: str | None = field(repr=False)
+    callback_secret: str | None = field(repr=False)
+    is_async: bool
+    timeout: float | None
+    trace_id: str | None
+
+
+def generation(body: bytes, *, dialect: Dialect) -> tuple[Ask, Manner]:
+    """What the body asks for, and how. Raises `MalformedJson`, `InvalidType`, `MissingParameter`, `UnknownParameter` or `NotOffered`."""
     if not body.strip():
         raise MalformedJson(
             'the body is empty: send JSON such as {"model": "dall-e-3", "prompt": "A cute baby sea otter"}'
@@ -106,12 +127,7 @@ def generation(body: bytes, *, dialect: Dialect) -> Ask:
         raise _problem(error) from None
     if _ESCAPED_NUL in body:
         _refuse_nul(parsed)
-    for name, value in (
-        ("stream", parsed.stream),
-        ("partial_images", parsed.partial_images),
-        ("callback_url", parsed.callback_url),
-        ("async", parsed.async_),
-    ):
+    for name, value in (("stream", parsed.stream), ("partial_images", parsed.partial_images)):
         if value:
             raise NotOffered(_NOT_OFFERED[name], param=name)
     if parsed.prompt is None:
@@ -119,7 +135,7 @@ def generation(body: bytes, *, dialect: Dialect) -> Ask:
     model = parsed.model or dialect.model
     if model is None:
         raise MissingParameter("model is missing: name one, such as dall-e-3 (GET /v1/models lists all)", param="model")
-    return Ask(
+    ask = Ask(
         prompt=parsed.prompt,
         model=model,
         n=parsed.n,
@@ -134,6 +150,27 @@ def generation(body: bytes, *, dialect: Dialect) -> Ask:
         user=parsed.user,
         safety_identifier=parsed.safety_identifier,
         seed=parsed.seed,
+    )
+    return ask, _manner(parsed)
+
+
+def _manner(parsed: GenerationBody) -> Manner:
+    if parsed.timeout is not None and parsed.timeout < 0:
+        raise InvalidValue("timeout must be 0 seconds or more", param="timeout")
+    if parsed.callback_secret is not None and not parsed.callback_url:
+        raise InvalidValue("callback_secret signs a callback: send callback_url too, or leave it out", param="callback_secret")
+    for name, value, most in (
+        ("callback_secret", parsed.callback_secret, _SECRET_CHARACTERS_MAX),
+        ("trace_id", parsed.trace_id, _NAME_CHARACTERS_MAX),
+    ):
+        if value is not None and not 1 <= len(value) <= most:
+            raise InvalidValue(f"{name} must have 1 to {most} characters", param=name)
+    return Manner(
+        callback_url=parsed.callback_url or None,
+        callback_secret=parsed.callback_secret,
+        is_async=bool(parsed.async_),
+        timeout=parsed.timeout,
+        trace_id=parsed.trace_id,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -12,20 +13,27 @@ from limner.catalog import rules as catalog_rules
 from limner.catalog.models import FreeSizes, Model
 from limner.domain.money import MICRO_PER_CREDIT, in_credits
 from limner.domain.problem import Problem
-from limner.flow.deliver import Delivery
+from limner.domain.spec import Spec
+from limner.flow.deliver import Delivery, Result
+from limner.flow.submit import Submitted
 from limner.limits.models import Allowance
 from limner.limits.service import TooManyRequests
-from limner.web.dialects.images.differences import Dialect
+from limner.tasks.models import Task
+from limner.web.dialects.images.differences import Dialect, dialect_of
 
+TASKS_PATH: Final = "/v1/images/tasks"
+_LOOK_AGAIN_SECONDS: Final = "2"
+_EXPIRED: Final = "file_missing"
 _RETRY_AFTER_SECONDS_MAX: Final = 120  # the OpenAI SDK does not retry at all when it is told to wait for longer
 _QUOTA_CODES: Final = frozenset({"credits_used_up", "spend_limit_reached"})
 
 
-def delivery_body(delivery: Delivery, *, trace_id: str) -> bytes:
+def result_body(result: Result, *, trace_id: str) -> bytes:
     """The answer: the seed's fields, `usage`, and `task_id` and `trace_id` beside them."""
-    head = {"created": delivery.created_at_seconds}
-    tail = {"usage": _usage(delivery), "task_id": str(delivery.task_id), "trace_id": trace_id}
-    pictures = b",".join(_picture(image.revised_prompt, image.url, image.data) for image in delivery.images)
+    head = {"created": result.created_at_seconds}
+    usage = {"usage": _usage(result, result.spec)} if result.spec else {}
+    tail = {**usage, "task_id": str(result.task_id), "trace_id": trace_id}
+    pictures = b",".join(_picture(image.revised_prompt, image.url, image.data) for image in result.images)
     return b'%b,"data":[%b],%b' % (orjson.dumps(head)[:-1], pictures, orjson.dumps(tail)[1:])
 
 
@@ -37,10 +45,10 @@ def _picture(revised_prompt: str, url: str | None, data: bytes | None) -> bytes:
     return b'%b,"b64_json":"%b"}' % (words[:-1], base64.b64encode(data))
 
 
-def _usage(delivery: Delivery) -> dict[str, Any]:
-    text = catalog_rules.text_tokens(delivery.spec.prompt)
-    images = len(delivery.images) * catalog_rules.image_tokens(
-        width=delivery.spec.width, height=delivery.spec.height, quality=delivery.spec.quality
+def _usage(result: Result, spec: Spec) -> dict[str, Any]:
+    text = catalog_rules.text_tokens(spec.prompt)
+    images = len(result.images) * catalog_rules.image_tokens(
+        width=spec.width, height=spec.height, quality=spec.quality
     )
     return {
         "total_tokens": text + images,
@@ -52,12 +60,52 @@ def _usage(delivery: Delivery) -> dict[str, Any]:
 
 
 def delivery_headers(delivery: Delivery) -> dict[str, str]:
-    """Cost, balance and where the key's limits stand."""
+    """Cost, balance and where the key's limits stand; whether this answer was given before."""
     return {
         "x-credits-cost": in_credits(delivery.charged),
         "x-credits-remaining": in_credits(delivery.credits_left),
-        **allowance_headers(delivery.allowance),
+        **(allowance_headers(delivery.allowance) if delivery.allowance else {}),
+        **({"idempotency-replayed": "true"} if delivery.is_repeat else {}),
     }
+
+
+def submitted_body(task: Task) -> bytes:
+    """The seed's answer to an asynchronous request."""
+    return orjson.dumps({"task_id": str(task.id)})
+
+
+def submitted_headers(submitted: Submitted, *, dialect: Dialect, preference: str) -> dict[str, str]:
+    """Where to ask for the task, and what of the caller's wishes was heeded."""
+    waiting = {"location": f"{TASKS_PATH}/{submitted.task.id}", "retry-after": _LOOK_AGAIN_SECONDS}
+    return {
+        **(waiting if dialect.accepted == HTTPStatus.ACCEPTED and submitted.task.is_open else {}),
+        **({"preference-applied": preference} if preference else {}),
+        **(allowance_headers(submitted.allowance) if submitted.allowance else {}),
+        **({"idempotency-replayed": "true"} if submitted.is_repeat else {}),
+    }
+
+
+def callback_body(*, task: Task, result: Result | None) -> bytes:
+    """What a callback says: the synchronous answer in an envelope, or why there is none."""
+    dialect = dialect_of(task.prefix)
+    if result is not None:
+        head = orjson.dumps({"success": True, "task_id": str(task.id), "trace_id": task.trace_id})
+        return b'%b,"data":%b}' % (head[:-1], result_body(result, trace_id=task.trace_id))
+    told = {"success": False, "task_id": str(task.id), "trace_id": task.trace_id, "error": task_error(task, dialect=dialect)}
+    return orjson.dumps(told)
+
+
+def task_error(task: Task, *, dialect: Dialect) -> dict[str, str | None]:
+    """Why a task has nothing to show, in the words of the prefix."""
+    if task.error_code is None:
+        return error_of(code=_EXPIRED, message="the pictures were kept for as long as they are kept here", param=None, dialect=dialect)
+    return error_of(code=task.error_code, message=task.error_message or "", param=None, dialect=dialect)
+
+
+def error_of(*, code: str, message: str, param: str | None, dialect: Dialect) -> dict[str, str | None]:
+    """A trouble as the prefix tells it."""
+    wire = dialect.wire(code)
+    return {"code": wire.code, "message": message, "type": wire.type, "param": param}
 
 
 def allowance_headers(allowance: Allowance) -> dict[str, str]:
@@ -87,8 +135,7 @@ def problem_status(problem: Problem, *, dialect: Dialect) -> int:
 
 def problem_body(problem: Problem, *, dialect: Dialect, trace_id: str) -> bytes:
     """The error, in the one form that serves both worlds."""
-    wire = dialect.wire(problem.code)
-    error = {"code": wire.code, "message": problem.message, "type": wire.type, "param": problem.param}
+    error = error_of(code=problem.code, message=problem.message, param=problem.param, dialect=dialect)
     return orjson.dumps({"success": False, "error": error, "trace_id": trace_id})
 
 

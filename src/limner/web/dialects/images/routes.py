@@ -12,8 +12,10 @@ from starlette.routing import Route
 
 from limner.catalog import rules as catalog_rules
 from limner.flow.admit import authenticate, recognise
-from limner.flow.generate import generate
-from limner.web.dialects.images import parse, render
+from limner.flow.generate import delivery_of, generate
+from limner.flow.house import House
+from limner.flow.submit import Submitted, submit
+from limner.web.dialects.images import manners, parse, render
 from limner.web.dialects.images.differences import DIALECTS, Dialect
 from limner.web.site import Respond, house_of, route
 from limner.web.trace import trace_id_of
@@ -37,20 +39,56 @@ def _generations(dialect: Dialect) -> Respond:
     async def generations(request: Request) -> Response:
         house = house_of(request)
         principal = await recognise(house, authorization=request.headers.get("authorization"))
-        ask = parse.generation(await request.body(), dialect=dialect)
+        ask, manner = parse.generation(await request.body(), dialect=dialect)
         default = dialect.response_format or house.catalog.model(ask.model).profile.response_format
         response_format = catalog_rules.response_format_for(ask, default=default)
-        trace_id = trace_id_of(request.scope)
-        delivery = await generate(
-            house, principal=principal, ask=ask, trace_id=trace_id, as_links=response_format == "url"
+        preferred = manners.preference(request.headers.get("prefer"))
+        terms = manners.terms(
+            ask,
+            manner,
+            preferred,
+            headers=request.headers,
+            dialect=dialect,
+            kind="images_generations",
+            as_links=response_format == "url",
         )
+        trace_id = manner.trace_id or trace_id_of(request.scope)
+        if terms.is_async:
+            submitted = await submit(
+                house,
+                principal=principal,
+                ask=ask,
+                trace_id=trace_id,
+                terms=terms,
+                wait_seconds=manners.wait_seconds(manner, preferred) or 0,
+            )
+            return await _accepted(house, submitted, dialect=dialect, preferred=preferred)
+        delivery = await generate(house, principal=principal, ask=ask, trace_id=trace_id, terms=terms)
         return Response(
-            render.delivery_body(delivery, trace_id=trace_id),
+            render.result_body(delivery.result, trace_id=delivery.trace_id),
             media_type=_JSON,
             headers=render.delivery_headers(delivery),
         )
 
     return generations
+
+
+async def _accepted(
+    house: House, submitted: Submitted, *, dialect: Dialect, preferred: manners.Preference
+) -> Response:
+    """The task's id at once; or its answer, if it has one by now and somebody waited for it."""
+    task = submitted.task
+    headers = render.submitted_headers(submitted, dialect=dialect, preference=preferred.applied)
+    if task.is_open or not submitted.was_waited_for:
+        return Response(
+            render.submitted_body(task), status_code=dialect.accepted, media_type=_JSON, headers=headers
+        )
+    delivery = await delivery_of(house, task=task, admitted=None)
+    return Response(
+        render.result_body(delivery.result, trace_id=task.trace_id),
+        media_type=_JSON,
+        headers=render.delivery_headers(delivery) | headers,
+    )
 
 
 def _models(_dialect: Dialect) -> Respond:

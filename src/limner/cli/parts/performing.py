@@ -1,0 +1,105 @@
+"""A worker while it runs: the house and its loops, without requests but those of probes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import click
+import uvloop
+
+from limner.bootstrap import opened_house
+from limner.cli.parts import running
+from limner.cli.parts.banner import WorkerBanner
+from limner.cli.parts.listening import url_of
+from limner.cli.parts.lock import holder_of
+from limner.cli.parts.reach import reach_of
+from limner.cli.parts.signals import stopping_by_signal
+from limner.cli.parts.words import database_name, without_password
+from limner.config import Settings
+from limner.flow.house import House
+from limner.kit.logs import event
+from limner.web.operate import make_operate_app
+from limner.worker.loops import working
+
+_log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, *, listener: socket.socket | None) -> None:
+    """Work until a signal says stop. `listener`: where probes are answered."""
+    uvloop.run(_work(settings, listener=listener))
+
+
+async def _work(settings: Settings, *, listener: socket.socket | None) -> None:
+    with stopping_by_signal() as stop:
+        async with opened_house(settings, public_url=reach_of(settings).url, warm=settings.catalog.engine) as house:
+            async with (
+                _probed(settings, house=house, listener=listener),
+                working(house, running.duties(settings), ending=stop.ending),
+            ):
+                stop.is_up(lambda: event(_log, "worker.stopping", at_once=stop.ending.now.is_set()))
+                running.spare_the_collector()
+                click.echo(_banner(settings, house=house, listener=listener).text())
+                await stop.ending.soon.wait()
+
+
+@asynccontextmanager
+async def _probed(settings: Settings, *, house: House, listener: socket.socket | None) -> AsyncGenerator[None]:
+    """Answer /healthz, /readyz and /metrics while the block runs, if that is wanted."""
+    if listener is None:
+        yield
+        return
+    server = running.make_server(settings, make_operate_app(house), on_ready=lambda: None)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = server.force_exit = True
+        await serving
+
+
+def _banner(settings: Settings, *, house: House, listener: socket.socket | None) -> WorkerBanner:
+    reach, given = reach_of(settings), settings.worker
+    return WorkerBanner(
+        engines={
+            engine: given.engine_concurrent.get(engine, given.concurrent) for engine in sorted(house.performs)
+        },
+        callbacks=settings.webhooks.concurrent,
+        database=database_name(settings),
+        pictures=_pictures(settings),
+        url=reach.url,
+        health=url_of(listener, host=given.host) if listener else None,
+        stop_seconds=settings.server.stop_seconds,
+        warnings=tuple([*_unknown_address(is_guessed=reach.is_guessed), *_unshared(settings)]),
+    )
+
+
+def _pictures(settings: Settings) -> str:
+    if settings.storage.url is not None:
+        return without_password(settings.storage.url)
+    return str(settings.data_dir.expanduser().absolute() / "pictures")
+
+
+def _unknown_address(*, is_guessed: bool) -> list[str]:
+    if not is_guessed:
+        return []
+    return [
+        "nothing says where the server is, so links in callbacks may lead\n"
+        "nowhere: set LIMNER_SERVER__PUBLIC_URL to the address that callers use"
+    ]
+
+
+def _unshared(settings: Settings) -> list[str]:
+    """Whether pictures would be made that no server finds."""
+    url = settings.storage.url or ""
+    if url.startswith("memory:"):
+        return ["pictures are kept in this process's memory, where no server finds\nthem: set LIMNER_STORAGE__URL"]
+    if url or settings.database.url is None or holder_of(settings.data_dir.expanduser().absolute()):
+        return []
+    return [
+        "pictures are kept in this worker's own folder: unless the server has\n"
+        "the same one, set LIMNER_STORAGE__URL to a place that both reach"
+    ]

@@ -1,0 +1,139 @@
+"""A task from the queue, from taking it in hand to its end: what a worker does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import timedelta
+from uuid import UUID
+
+from limner.domain.problem import Problem
+from limner.domain.spec import Spec
+from limner.engines import EngineBusy
+from limner.flow.generate import Broken, log_failure, may_lie_about, settled
+from limner.flow.hands import Hand, TaskCancelled
+from limner.flow.house import House
+from limner.flow.perform import Performed, perform
+from limner.flow.settle import settle_badly
+from limner.kit.logs import event
+from limner.storage import StorageFailed
+from limner.tasks import service as tasks
+from limner.tasks.models import Task
+
+_log = logging.getLogger(__name__)
+_BUSY_SECONDS = 2.0
+
+
+async def work(house: House, *, task_id: UUID) -> float | None:
+    """Perform a task if it is to be performed. Seconds after which somebody should look again; None: nobody need.
+
+    Cancelled (the node stops), it puts the task back into the queue. What goes wrong with the task is the task's; what is
+    raised (the database is away) leaves it as it is, to be begun again when its lease is over.
+    """
+    now = house.clock.now()
+    step = tasks.begin(
+        id_=task_id,
+        node_id=house.node_id,
+        until=now + timedelta(seconds=house.queue_policy.lease_seconds),
+        now=now,
+    )
+    (task,) = await house.database.together(step, order=(task_id,))
+    if task is None or not task.is_open:
+        return None
+    if task.node_id is None:
+        assert task.lease_until is not None, "a task in other hands has a lease"
+        return max(0.5, (task.lease_until - now).total_seconds())
+    with house.hands.holding(task.id) as hand:
+        if task.cancel_asked_at is not None:
+            hand.tell("cancel")
+        try:
+            return await _worked(house, task, hand)
+        except Problem as problem:
+            log_failure(problem, task=task)
+            if isinstance(problem, tasks.TaskEnded):
+                return None
+            raise
+
+
+async def _worked(house: House, task: Task, hand: Hand) -> float | None:
+    if task.begun > house.queue_policy.attempts_max:
+        await _ended(house, task, trouble=given_up(times=task.begun - 1), leftovers=True)
+        return None
+    started = time.perf_counter()
+    spec = Spec.of(prompt=task.request["prompt"], choices=task.choices)
+    try:
+        performed = await hand.stoppable(perform(house, task=task, spec=spec, audience=_Audience(house, task)))
+    except asyncio.CancelledError:
+        await asyncio.shield(_hand_back(house, task))
+        raise
+    except TaskCancelled as cancelled:
+        await _ended(house, task, trouble=cancelled, leftovers=True)
+        return None
+    except Problem:
+        raise
+    except Exception:
+        _log.exception("task.broke", extra={"fields": {"task_id": task.id, "trace_id": task.trace_id}})
+        broken = Broken("something went wrong on the server; nothing was charged")
+        await _ended(house, task, trouble=broken, leftovers=True)
+        return None
+    if not performed.images:
+        return await _came_to_nothing(house, task, performed)
+    await settled(house, task=task, performed=performed)
+    event(
+        _log,
+        "task.finished",
+        task_id=task.id,
+        model=task.model,
+        pictures=len(performed.images),
+        wanted=spec.n,
+        seconds=time.perf_counter() - started,
+        trace_id=task.trace_id,
+    )
+    return None
+
+
+async def _came_to_nothing(house: House, task: Task, performed: Performed) -> float | None:
+    trouble = performed.trouble
+    assert trouble is not None
+    passes = isinstance(trouble, (EngineBusy, StorageFailed))
+    if passes and (isinstance(trouble, EngineBusy) or task.begun < house.queue_policy.attempts_max):
+        await _hand_back(house, task, counts=not isinstance(trouble, EngineBusy))
+        return _BUSY_SECONDS
+    await _ended(house, task, trouble=trouble, leftovers=may_lie_about(performed))
+    return None
+
+
+async def _ended(house: House, task: Task, *, trouble: Problem, leftovers: bool) -> None:
+    await settle_badly(house, task, trouble=trouble, leftovers=leftovers)
+    log_failure(trouble, task=task)
+
+
+async def _hand_back(house: House, task: Task, *, counts: bool = False) -> None:
+    step = tasks.hand_back(id_=task.id, node_id=house.node_id, counts=counts)
+    await house.database.together(step, order=(task.id,))
+    event(_log, "task.handed_back", task_id=task.id, trace_id=task.trace_id)
+
+
+def given_up(*, times: int) -> tasks.TaskEnded:
+    """Why a task is not begun once more."""
+    return tasks.TaskEnded(
+        f"the task was begun {times} times and the worker that had it disappeared each time; nothing was charged"
+    )
+
+
+class _Audience:
+    """Tells everybody, on every node, through the database."""
+
+    def __init__(self, house: House, task: Task) -> None:
+        self._house, self._task = house, task
+
+    async def progress(self, share: float) -> None:
+        async with self._house.database.statement() as tx:
+            await tasks.tell_progress(
+                tx, id_=self._task.id, node_id=self._house.node_id, share=min(1.0, max(0.0, share))
+            )
+
+    async def partial(self, name: str) -> None:
+        async with self._house.database.statement() as tx:
+            await tasks.tell_partial(tx, id_=self._task.id, name=name)
