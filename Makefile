@@ -28,7 +28,10 @@ setup: $(DEV) ## Set everything up and stop there
 
 test: $(DEV) ## Set everything up and run every test
 	@mkdir -p .out
-	@$(BIN)/pytest --junit-xml=.out/tests.xml $(ARGS)
+	@$(BIN)/pytest -rs --junit-xml=.out/tests.xml $(ARGS)
+
+servers: ## Install the PostgreSQL that some tests start (Debian or Ubuntu, as root); without it they are skipped
+	@sh tools/setup-servers.sh
 
 check: lint types imports docs-check ## Everything that is checked without running it: the four below
 
@@ -84,4 +87,4 @@ $(DEV): requirements-dev.lock tests/support/receivers/package-lock.json $(RUN)
 	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements-dev.lock
 	@touch $@
 
-.PHONY: serve paint setup test check lint types imports docs-check format docs bench thermometer lock build clean help
+.PHONY: serve paint setup test servers check lint types imports docs-check format docs bench thermometer lock build clean help

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -28,7 +30,7 @@ from limner.db import Database, schema
 from limner.db.embedded import open_embedded
 from limner.flow.house import House
 from limner.kit.clock import StillClock
-from support import s3
+from support import postgres, s3
 from support.people import Person, join
 from support.wire import PUBLIC_URL, client_of
 
@@ -44,6 +46,8 @@ TABLES = (
     "webhook_messages",
     "webhook_endpoints",
     "webhook_secrets",
+    "inbox_requests",
+    "inboxes",
     "images",
     "tasks",
     "credit_entries",
@@ -107,16 +111,16 @@ def template(server_url: str, run_folder: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def database_url(server_url: str, template: str) -> Iterator[str]:
+def database_url(server_url: str, template: str, run_folder: Path) -> Iterator[str]:
     """A database of this worker's own."""
-    with _copied(server_url, template) as url:
+    with _copied(server_url, template, run_folder) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def new_database(server_url: str, template: str) -> Callable[[], AbstractContextManager[str]]:
+def new_database(server_url: str, template: str, run_folder: Path) -> Callable[[], AbstractContextManager[str]]:
     """One more database as new, as often as it is called."""
-    return lambda: _copied(server_url, template)
+    return lambda: _copied(server_url, template, run_folder)
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +131,10 @@ def fresh_database_url(new_database: Callable[[], AbstractContextManager[str]]) 
 
 
 @contextmanager
-def _copied(server_url: str, template: str) -> Iterator[str]:
+def _copied(server_url: str, template: str, run_folder: Path) -> Iterator[str]:
     name = f"limner_{uuid4().hex}"
-    _done(_on_server(server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+    with _taking_turns(run_folder / "template.lock"):  # nobody may be looking at it meanwhile
+        _done(_on_server(server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
     yield _named(server_url, name)
     _done(_on_server(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
@@ -155,6 +160,22 @@ async def _migrated(server_url: str, name: str) -> None:
 def _named(url: str, name: str) -> str:
     """The same server's database of that name."""
     return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+@pytest.fixture(scope="session")
+def external_postgres() -> Iterator[postgres.ExternalPostgres]:
+    """A PostgreSQL that is not embedded, running; whoever stops it starts it again."""
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server is installed beside the embedded one; `make servers` installs it")
+    # Not in pytest's folder, into which the server's own user may not go.
+    folder = Path(tempfile.mkdtemp(prefix="limner-external-"))
+    server = postgres.ExternalPostgres(folder, programs=programs)
+    server.start()
+    yield server
+    if server.is_running():
+        server.stop("immediate")
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import limner
 from limner import engines, storage
@@ -29,13 +30,17 @@ from limner.flow.hands import Hands
 from limner.flow.house import CallbackPolicy, EngineStand, House, QueuePolicy
 from limner.flow.keys import add_account, issue_key
 from limner.flow.news import News
+from limner.flow.signs import Signs
 from limner.images import service as images
+from limner.inboxes import service as inboxes
 from limner.jobs import service as jobs
+from limner.kit import tracing
 from limner.kit.clock import Clock, SteadyClock
 from limner.kit.ids import uuid7
 from limner.kit.logs import event
 from limner.kit.outbound import Outbound
 from limner.kit.outbound import Policy as OutboundPolicy
+from limner.kit.tracing import Tracer
 from limner.limits.models import Policy
 from limner.tasks import service as tasks
 
@@ -45,6 +50,7 @@ OWNER_NAME: Final = "owner"
 OWNER_KEY_FILE: Final = "owner.key"
 EMBEDDED_FOLDER: Final = "postgres"
 _SECRET_BYTES: Final = 32
+_LAST_TRACES_SECONDS: Final = 3.0
 
 
 class DataFolderError(Exception):
@@ -106,7 +112,10 @@ async def opened_house(
     made = make_engines(settings)
     catalog = make_catalog(settings, known_engines=set(made))
     performs = _performed(settings, known_engines=set(made))
+    node_id, token = uuid7(), settings.server.metrics_token
+    tracer = make_tracer(settings, node_id=node_id)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(tracer.close, seconds=_LAST_TRACES_SECONDS)
         for stand in made.values():
             stack.push_async_callback(stand.close)
         if warm is not None and warm in performs:
@@ -123,8 +132,9 @@ async def opened_house(
         outbound = make_outbound(settings)
         stack.push_async_callback(outbound.close)
         hands = Hands()
-        news, bells = News(on_cancel=hands.cancel), Bells()
-        listener = _listener(database.url, news=news, bells=bells)
+        news, inbox_news, bells = News(on_cancel=hands.cancel), News(), Bells()
+        listener = _listener(database.url, news=news, inbox_news=inbox_news, bells=bells)
+        signs = Signs(listening=listener.is_listening)
         stack.push_async_callback(_cancelled, asyncio.create_task(listener.run()))
         yield House(
             database=database,
@@ -133,7 +143,7 @@ async def opened_house(
             performs=performs,
             catalog=catalog,
             clock=clock,
-            node_id=uuid7(),
+            node_id=node_id,
             policy=Policy(
                 requests_per_minute=settings.limits.requests_per_minute, concurrent=settings.limits.concurrent
             ),
@@ -149,15 +159,21 @@ async def opened_house(
             blocked_words=tuple(word for word in settings.moderation.blocked_words if word),
             hands=hands,
             news=news,
+            inbox_news=inbox_news,
             bells=bells,
+            signs=signs,
+            tracer=tracer,
+            metrics_token=token.get_secret_value() if token else None,
         )
 
 
-def _listener(url: str, *, news: News, bells: Bells) -> Listener:
+def _listener(url: str, *, news: News, inbox_news: News, bells: Bells) -> Listener:
     listener = Listener(url)
     listener.hear(tasks.CHANNEL, news.heard)
+    listener.hear(inboxes.CHANNEL, inbox_news.heard)
     listener.hear(jobs.CHANNEL, bells.heard)
     listener.on_gap(news.gap)
+    listener.on_gap(inbox_news.gap)
     listener.on_gap(bells.gap)
     return listener
 
@@ -182,6 +198,29 @@ def _callback_policy(settings: Settings) -> CallbackPolicy:
         endpoint_concurrent=given.endpoint_concurrent,
         pause_after=timedelta(days=given.pause_days),
         operator_url=given.operator_url,
+    )
+
+
+def make_tracer(settings: Settings, *, node_id: UUID) -> Tracer:
+    """Who traces, if the settings want it. Raises `SettingsError` if what that needs is not installed."""
+    url = settings.telemetry.otlp_url
+    if not url:
+        return tracing.OFF
+    if not url.startswith(("http://", "https://")):
+        raise SettingsError(
+            "telemetry.otlp_url: must begin with http:// or https://, such as http://127.0.0.1:4318/v1/traces"
+        )
+    try:
+        from limner.kit.otlp import OtlpTracer
+    except ModuleNotFoundError:
+        raise SettingsError("telemetry.otlp_url: traces need OpenTelemetry: pip install limner[otel]") from None
+    return OtlpTracer(
+        url,
+        resource={
+            "service.name": settings.telemetry.service_name,
+            "service.version": limner.__version__,
+            "service.instance.id": str(node_id),
+        },
     )
 
 

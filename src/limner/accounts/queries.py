@@ -36,6 +36,8 @@ KEYS_BY_PREFIX: Final = f"SELECT {_KEY_COLUMNS} FROM api_keys WHERE starts_with(
 
 KEY_BY_HASH: Final = f"SELECT {_KEY_COLUMNS} FROM api_keys WHERE secret_hash = $1"
 
+HASH_OF_KEY: Final = "SELECT secret_hash FROM api_keys WHERE id = $1"
+
 DISABLE_KEY: Final = "UPDATE api_keys SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL"
 
 ENABLE_KEY: Final = "UPDATE api_keys SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL"

@@ -240,6 +240,14 @@ async def key_of(tx: Tx, *, secret: str) -> ApiKey | None:
     return _key(row) if row else None
 
 
+async def hash_of_key(tx: Tx, *, id_: UUID) -> bytes:
+    """By what the key is found, for acting in its name. Raises `NoSuchKey`."""
+    found: bytes | None = await tx.value(queries.HASH_OF_KEY, id_)
+    if found is None:
+        raise NoSuchKey(f"there is no key {id_}")
+    return found
+
+
 async def disable_key(tx: Tx, *, id_: UUID, now: datetime) -> bool:
     """Switch a key off; whether it was on."""
     return await tx.run(queries.DISABLE_KEY, id_, now) == 1

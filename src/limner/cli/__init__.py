@@ -24,7 +24,8 @@ INTERRUPTED: Final = 130
 
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "Pictures": ("serve", "paint", "models"),
+        "Pictures": ("serve", "worker", "paint", "models"),
+        "Tasks": ("tasks", "webhooks", "inbox"),
         "People": ("accounts", "keys", "credits"),
         "Upkeep": ("config", "db", "doctor"),
     }

@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -19,9 +20,12 @@ from limner.cli.parts import listening
 from limner.cli.parts.given import Given, pass_given, shared_options
 from limner.cli.parts.lock import holder_of
 from limner.cli.parts.trouble import Trouble, one_line
+from limner.cli.parts.values import shown_span
 
 if TYPE_CHECKING:
     from limner.config import Settings
+    from limner.db import Database
+    from limner.webhooks.models import Endpoint
 
 _PYTHON: Final = (3, 11)
 _LIBRARIES: Final = [
@@ -42,6 +46,7 @@ _ART: Final = ("glyphs.zip", "words.json.gz")
 _FREE_LITTLE: Final = 2_000_000_000
 _FREE_TOO_LITTLE: Final = 200_000_000
 _SECONDS: Final = 60
+_WAITS_LONG: Final = timedelta(minutes=1)
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
@@ -61,8 +66,8 @@ class Finding:
 def command(given: Given) -> None:
     """Check that everything limner needs is there, and say what to do if not.
 
-    Looks at Python, libraries, fonts, the art, settings, the data folder, the port and the database; changes nothing. The exit
-    code is 1 when something fails.
+    Looks at Python, libraries, fonts, the art, settings, the data folder, the port, the database, the queue and the
+    receivers of callbacks; changes nothing. The exit code is 1 when something fails.
     """
     failed = 0
     for finding in _findings(given):
@@ -96,7 +101,10 @@ def _findings(given: Given) -> Iterator[Finding]:
     yield check_folder(folder)
     yield check_space(shutil.disk_usage(_nearest(folder)).free, folder=_nearest(folder))
     yield _check_port(settings, folder=folder)
-    yield _check_database(settings)
+    database = _check_database(settings)
+    yield database
+    if database.state == "ok":
+        yield from _check_work(settings)
 
 
 def check_python(version: tuple[int, ...]) -> Finding:
@@ -267,6 +275,103 @@ def _check_database(settings: Settings) -> Finding:
         detail=f"schema {at or '(none)'}, this version has {schema.newest()}",
         advice="`limner db upgrade`, or just `limner serve`",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits for one engine (or for whoever sends callbacks): how much, for how long, and how much is under way."""
+
+    count: int
+    oldest: timedelta
+    running: int
+
+
+def _check_work(settings: Settings) -> Iterator[Finding]:
+    from limner.cli.parts.books import is_made, with_books
+
+    if is_made(settings):
+        found = with_books(settings, _work, upgrade=False)
+        yield check_queue(found.engines, callbacks=found.callbacks)
+        yield check_receivers(found.receivers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    engines: Mapping[str, Waiting]
+    callbacks: Waiting
+    receivers: Sequence[Endpoint]
+
+
+async def _work(database: Database) -> _Work:
+    from limner.flow.notify import CALLBACK
+    from limner.jobs import service as jobs
+    from limner.tasks import service as tasks
+    from limner.webhooks import service as webhooks
+
+    now = await database.now()
+    async with database.transaction() as tx:
+        counts = {(engine, status): (count, now - oldest) for engine, status, count, oldest in await tasks.counts(tx)}
+        depths = {depth.kind: depth for depth in await jobs.depths(tx)}
+        receivers = await webhooks.endpoints(tx)
+    none, sent = (0, timedelta()), depths.get(CALLBACK)
+    engines = {}
+    for engine in sorted({engine for engine, _ in counts}):
+        count, oldest = counts.get((engine, "queued"), none)
+        running, _ = counts.get((engine, "running"), none)
+        engines[engine] = Waiting(count=count, oldest=oldest, running=running)
+    callbacks = Waiting(
+        count=sent.count if sent else 0, oldest=timedelta(seconds=sent.oldest_seconds if sent else 0), running=0
+    )
+    return _Work(engines=engines, callbacks=callbacks, receivers=receivers)
+
+
+def check_queue(engines: Mapping[str, Waiting], *, callbacks: Waiting) -> Finding:
+    """Whether somebody performs what waits. Nobody says that he is there; but what he does can be seen."""
+    for engine, waiting in engines.items():
+        if waiting.count and not waiting.running and waiting.oldest > _WAITS_LONG:
+            return Finding(
+                state="warn",
+                what="queue",
+                detail=f"{_tasks(waiting.count)} for the engine {engine}, the oldest for {shown_span(waiting.oldest)}; "
+                "nobody performs any",
+                advice=f"start `limner worker --engines {engine}`, or see what the log of the one that runs says",
+            )
+    if callbacks.count and callbacks.oldest > _WAITS_LONG:
+        return Finding(
+            state="warn",
+            what="queue",
+            detail=f"{callbacks.count} callbacks have waited for up to {shown_span(callbacks.oldest)}; nobody sends any",
+            advice="start `limner serve` or `limner worker`, or see what the log of the one that runs says",
+        )
+    running = sum(waiting.running for waiting in engines.values())
+    queued = sum(waiting.count for waiting in engines.values())
+    if not queued:
+        return Finding(state="ok", what="queue", detail=f"nothing waits, {running} under way")
+    oldest = shown_span(max(waiting.oldest for waiting in engines.values()))
+    return Finding(state="ok", what="queue", detail=f"{_tasks(queued)}, the oldest for {oldest}; {running} under way")
+
+
+def _tasks(count: int) -> str:
+    return "1 task waits" if count == 1 else f"{count} tasks wait"
+
+
+def check_receivers(receivers: Sequence[Endpoint]) -> Finding:
+    """Whether those who want to be called back can be."""
+    paused = [receiver for receiver in receivers if receiver.paused_at is not None]
+    failing = [receiver for receiver in receivers if receiver.failing_since is not None]
+    if paused:
+        more = f" and {len(paused) - 1} more" if len(paused) > 1 else ""
+        return Finding(
+            state="warn",
+            what="receivers",
+            detail=f"{paused[0].origin}{more} paused: nothing was answered well for days",
+            advice="`limner webhooks receivers` shows all; when it is mended, `limner webhooks resume RECEIVER`",
+        )
+    if failing:
+        detail = f"{len(failing)} of {len(receivers)} fail at present (`limner webhooks receivers`)"
+        return Finding(state="ok", what="receivers", detail=detail)
+    detail = f"{len(receivers)} known, all answer well" if receivers else "none yet"
+    return Finding(state="ok", what="receivers", detail=detail)
 
 
 def _nearest(folder: Path) -> Path:

@@ -57,4 +57,4 @@ def command(given: Given, *, engines: tuple[str, ...] | None, concurrent: str | 
 def _listen(settings: Settings) -> socket.socket | None:
     if settings.worker.port is None:
         return None
-    return listening.listen(host=settings.worker.host, port=settings.worker.port, setting="worker")
+    return listening.listen(host=settings.worker.host, port=settings.worker.port, section="worker")

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 from urllib.parse import urlsplit
@@ -99,6 +100,15 @@ class Tx:
         return tuple(row)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolUse:
+    """Connections of this process: at work, open without work, and the most that there may be."""
+
+    in_use: int
+    idle: int
+    most: int
+
+
 class Database:
     """A pool of connections to one PostgreSQL database."""
 
@@ -108,17 +118,26 @@ class Database:
         self._batches: dict[tuple[str, ...], Batches] = {}
 
     @classmethod
-    async def open(cls, url: str, *, connections_max: int) -> Database:
-        """Connect. Raises `DatabaseUnavailable` with what the server (or the network) said."""
+    async def open(
+        cls, url: str, *, connections_max: int, connections_min: int = 2, is_forgiving: bool = False
+    ) -> Database:
+        """Connect. Raises `DatabaseUnavailable` with what the server (or the network) said.
+
+        `is_forgiving`: for statements that are few and known, so that they are planned once and not for each call's
+        arguments; and whose loss in a crash does no harm, so that none of them waits for the disk.
+        """
+        settings = {"application_name": "limner", "jit": "off", "timezone": "UTC"}
+        if is_forgiving:
+            settings |= {"plan_cache_mode": "force_generic_plan", "synchronous_commit": "off"}
         try:
             pool = await asyncpg.create_pool(
                 url,
-                min_size=2,
+                min_size=connections_min,
                 max_size=connections_max,
                 init=_prepare,
                 reset=_nothing_to_reset,
                 command_timeout=30,
-                server_settings={"application_name": "limner", "jit": "off", "timezone": "UTC"},
+                server_settings=settings,
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             raise DatabaseUnavailable(f"the database cannot be reached: {error} (at {_place(url)})") from None
@@ -139,6 +158,11 @@ class Database:
             now: datetime = await tx.value("SELECT clock_timestamp()")
         return now
 
+    def use(self) -> PoolUse:
+        """How many connections there are, and how many could be."""
+        idle = self._pool.get_idle_size()
+        return PoolUse(in_use=self._pool.get_size() - idle, idle=idle, most=self._pool.get_max_size())
+
     async def settled(self) -> None:
         """Until the database has done what it was asked to do together, also for callers who have gone since."""
         for batches in tuple(self._batches.values()):
@@ -148,8 +172,8 @@ class Database:
     async def transaction(self) -> AsyncGenerator[Tx]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         async with self._connection() as connection:
-            await connection.execute("BEGIN")
             try:
+                await connection.execute("BEGIN")
                 yield Tx(connection)
             except BaseException:
                 # Shielded: a cancelled caller must not hand a connection back in the middle of a transaction.
@@ -196,7 +220,12 @@ class Database:
         connection = await self._acquired()
         try:
             yield connection
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError) as error:
+        except (
+            asyncpg.PostgresConnectionError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            ConnectionError,
+        ) as error:
             if isinstance(error, ValueError):
                 raise  # the driver's word for an argument that no query could take: a bug of ours, not an absence
             raise _unavailable() from error

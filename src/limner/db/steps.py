@@ -10,7 +10,7 @@ import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import asyncpg
 
@@ -31,6 +31,15 @@ class Step(Generic[_Result_co]):
     arguments: tuple[object, ...] = field(repr=False)
     read: Callable[[Any], _Result_co]
     refusals: Mapping[str, Callable[[str], Problem]] = field(default_factory=dict)
+
+
+def _name(value: str) -> None:
+    assert value == "off", value
+
+
+FORGIVING: Final[Step[None]] = Step(call="set_config('synchronous_commit', 'off', true)", arguments=(), read=_name)
+"""Beside others: what they write need not be on the disk before they are done. A crash of the database may undo it, which
+must do no harm; what others write is not affected. Shared rows stay locked for a fraction of the time."""
 
 
 def nothing(value: object) -> None:

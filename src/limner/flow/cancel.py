@@ -33,7 +33,8 @@ async def cancel(house: House, *, task_id: UUID, account_id: UUID | None) -> Tas
         async with house.database.statement() as tx:
             task = await tasks.task(tx, id_=task_id, account_id=account_id)
         if not task.is_open:
-            raise TaskOver(f"the task has {task.status} already: there is nothing left to cancel")
+            how = "was cancelled" if task.status == "cancelled" else f"has {task.status}"
+            raise TaskOver(f"the task {how} already: there is nothing left to cancel")
         if task.status == "queued":
             try:
                 await settle_unbegun(house, task, trouble=TaskCancelled("the task was cancelled; nothing was charged"))

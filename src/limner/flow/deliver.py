@@ -55,7 +55,8 @@ class Delivery:
 
 def result_of(house: House, *, task: Task, spec: Spec, performed: Performed) -> Result:
     """The result of a task that has just gone well."""
-    return _result(house, task=task, spec=spec, stored=performed.images, data=performed.data)
+    data = None if task.as_links else performed.data
+    return _result(house, task=task, spec=spec, stored=performed.images, data=data)
 
 
 async def kept_result(house: House, *, task: Task) -> Result:
@@ -64,20 +65,20 @@ async def kept_result(house: House, *, task: Task) -> Result:
     return result
 
 
-async def kept_results(house: House, *, tasks: Sequence[Task]) -> list[Result]:
-    """The same for several, of which those that show bytes have them read from storage."""
+async def kept_results(house: House, *, tasks: Sequence[Task], links_only: bool = False) -> list[Result]:
+    """The same for several. Those that show bytes have them read from storage, unless `links_only`."""
     async with house.database.statement() as tx:
         stored = await images.images_of(tx, task_ids=[task.id for task in tasks])
     results = []
     for task in tasks:
         spec = Spec.of(prompt=task.request["prompt"], choices=task.choices) if task.choices else None
-        data = [] if task.as_links else [await _read(house, image) for image in stored[task.id]]
+        data = None if task.as_links or links_only else [await _read(house, image) for image in stored[task.id]]
         results.append(_result(house, task=task, spec=spec, stored=stored[task.id], data=data))
     return results
 
 
 def _result(
-    house: House, *, task: Task, spec: Spec | None, stored: Sequence[StoredImage], data: Sequence[bytes]
+    house: House, *, task: Task, spec: Spec | None, stored: Sequence[StoredImage], data: Sequence[bytes] | None
 ) -> Result:
     return Result(
         task_id=task.id,
@@ -86,8 +87,8 @@ def _result(
         images=[
             DeliveredImage(
                 revised_prompt=image.revised_prompt,
-                data=None if task.as_links else data[place],
-                url=link_to(house, image.storage_key) if task.as_links else None,
+                data=None if data is None else data[place],
+                url=link_to(house, image.storage_key) if data is None else None,
             )
             for place, image in enumerate(stored)
         ],

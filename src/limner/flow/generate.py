@@ -11,6 +11,7 @@ from limner.domain.ask import Ask
 from limner.domain.principal import Principal
 from limner.domain.problem import Problem, kept_problem
 from limner.domain.spec import Spec
+from limner.flow import spans
 from limner.flow.admit import Admitted, Terms, admit
 from limner.flow.deliver import Delivery, kept_result, result_of
 from limner.flow.hands import Hand, TaskCancelled
@@ -19,7 +20,7 @@ from limner.flow.perform import Performed, TaskTimedOut, perform
 from limner.flow.settle import settle_badly, settle_well
 from limner.flow.wait import until_ended
 from limner.kit.logs import event
-from limner.storage import StorageFailed
+from limner.storage import FileMissing, StorageFailed
 from limner.tasks import service as tasks
 from limner.tasks.models import Task
 
@@ -78,6 +79,8 @@ async def delivery_of(house: House, *, task: Task, admitted: Admitted | None) ->
     if task.status != "succeeded":
         assert task.error_code is not None
         raise kept_problem(code=task.error_code, message=task.error_message or "")
+    if task.expired_at is not None:
+        raise FileMissing("the task's pictures were kept for as long as they are kept here: paint them again")
     async with house.database.statement() as tx:
         balance = await credit_book.balance(tx, account_id=task.account_id)
     return Delivery(
@@ -94,7 +97,7 @@ async def _generate_here(house: House, admitted: Admitted) -> Delivery:
     task, spec = admitted.task, admitted.spec
     started = time.perf_counter()
     try:
-        with house.hands.holding(task.id) as hand:
+        with spans.performing(house, task), house.hands.holding(task.id) as hand:
             performed = await performed_or_ended(house, task=task, spec=spec, hand=hand)
             free = await settled(house, task=task, performed=performed)
     except Problem as problem:

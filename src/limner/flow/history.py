@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from limner.db import Tx
@@ -13,6 +13,8 @@ from limner.jobs import service as jobs
 from limner.storage import FileMissing
 from limner.tasks import service as tasks
 from limner.tasks.models import Filter, Task
+from limner.webhooks import service as webhooks
+from limner.webhooks.models import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,15 +27,30 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A task with what there is to tell of it. `result`: of one that went well and has not expired; else None."""
+    """A task with what there is to tell of it.
+
+    `result`: of one that went well and has not expired; else None. `callback`: what its caller is told, if it asked for
+    that. `place`: of one that is queued, where somebody asked for that one task.
+    """
 
     task: Task
     result: Result | None
-    place: Place | None = field(default=None)
+    callback: Message | None
+    place: Place | None = None
 
 
-async def tell(house: House, *, account_id: UUID | None, task_id: UUID | None = None, trace_id: str | None = None) -> Told:
-    """One task, by its id or as the newest of a trace. Raises `NoSuchTask`."""
+async def tell(
+    house: House,
+    *,
+    account_id: UUID | None,
+    task_id: UUID | None = None,
+    trace_id: str | None = None,
+    links_only: bool = False,
+) -> Told:
+    """One task, by its id or as the newest of a trace. `links_only`: links even where bytes were asked for.
+
+    Raises `NoSuchTask`.
+    """
     async with house.database.statement() as tx:
         if task_id is not None:
             task = await tasks.task(tx, id_=task_id, account_id=account_id)
@@ -42,32 +59,44 @@ async def tell(house: House, *, account_id: UUID | None, task_id: UUID | None = 
             assert account_id is not None
             task = await tasks.task_by_trace(tx, trace_id=trace_id, account_id=account_id)
         place = await _place(tx, task) if task.status == "queued" else None
-    (told,) = await _with_results(house, [task])
-    return Told(task=told.task, result=told.result, place=place)
+    (told,) = await _told(house, [task], links_only=links_only)
+    return replace(told, place=place)
 
 
-async def tell_all(
-    house: House, *, account_id: UUID | None, which: Filter, count: int, offset: int = 0
-) -> list[Told]:
-    """Tasks, newest first."""
+async def tell_all(house: House, *, account_id: UUID, which: Filter, count: int, offset: int = 0) -> list[Told]:
+    """The account's tasks, newest first. Their pictures are links, whatever was asked for: many would be megabytes."""
     async with house.database.statement() as tx:
         found = await tasks.tasks(tx, account_id=account_id, which=which, count=count, offset=offset)
-    return await _with_results(house, found)
+    return await _told(house, found, links_only=True)
 
 
-async def _with_results(house: House, found: Sequence[Task]) -> list[Told]:
+async def count_all(house: House, *, account_id: UUID, which: Filter) -> int:
+    """How many tasks of the account are like that."""
+    async with house.database.statement() as tx:
+        return await tasks.count_of(tx, account_id=account_id, which=which)
+
+
+async def _told(house: House, found: Sequence[Task], *, links_only: bool) -> list[Told]:
+    results = await _results(house, found, links_only=links_only)
+    callbacks: dict[UUID, Message] = {}
+    called_back = [task for task in found if task.callback_line is not None]
+    if called_back:
+        async with house.database.statement() as tx:
+            callbacks = await webhooks.messages_of(
+                tx, account_id=called_back[0].account_id, task_ids=[task.id for task in called_back]
+            )
+    return [Told(task=task, result=results.get(task.id), callback=callbacks.get(task.id)) for task in found]
+
+
+async def _results(house: House, found: Sequence[Task], *, links_only: bool) -> dict[UUID, Result]:
     shown = [task for task in found if task.status == "succeeded" and task.expired_at is None]
+    if not shown:
+        return {}
     try:
-        results = dict(zip((task.id for task in shown), await kept_results(house, tasks=shown), strict=True))
+        kept = await kept_results(house, tasks=shown, links_only=links_only)
     except FileMissing:
-        # Being removed this moment: say of each what there still is.
-        results = {}
-        for task in shown:
-            try:
-                (results[task.id],) = await kept_results(house, tasks=[task])
-            except FileMissing:
-                continue
-    return [Told(task=task, result=results.get(task.id)) for task in found]
+        return {}  # being removed this moment
+    return {task.id: result for task, result in zip(shown, kept, strict=True)}
 
 
 async def _place(tx: Tx, task: Task) -> Place | None:
@@ -75,5 +104,10 @@ async def _place(tx: Tx, task: Task) -> Place | None:
     if ahead is None:
         return None  # somebody is about to begin it
     pace = await tasks.pace(tx, engine=task.engine)
-    running = max(1, sum(count for engine, status, count, _ in await tasks.counts(tx) if (engine, status) == (task.engine, "running")))
+    running = max(
+        1,
+        sum(
+            count for engine, status, count, _ in await tasks.counts(tx) if (engine, status) == (task.engine, "running")
+        ),
+    )
     return Place(ahead=ahead, seconds=None if pace is None else pace * (ahead + 1) / running)

@@ -14,9 +14,12 @@ from limner.domain.principal import Principal
 from limner.engines import Engine
 from limner.flow.bells import Bells
 from limner.flow.hands import Hands
+from limner.flow.measures import Measures
 from limner.flow.news import News
+from limner.flow.signs import Signs
 from limner.kit.clock import Clock
 from limner.kit.outbound import Outbound
+from limner.kit.tracing import OFF, Tracer
 from limner.limits.models import Policy
 from limner.storage import Storage
 
@@ -51,12 +54,14 @@ class QueuePolicy:
 
     Of one account, `account_concurrent` are performed at once and `account_waiting_max` may wait. A task is begun at most
     `attempts_max` times. A node that is silent for `lease_seconds` loses what it has in hand.
+    How far a task has come is told every `tell_every_seconds` at most.
     """
 
     account_concurrent: int = 8
     account_waiting_max: int = 10_000
     attempts_max: int = 3
     lease_seconds: int = 30
+    tell_every_seconds: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +84,7 @@ class House:
 
     `node_id` is new at every start. `policy` is what keys may do that have no limits of their own. `performs`: the engines
     whose tasks this node performs itself. `keep`: how long pictures are kept. `principals`: callers seen before, by their
-    key's hash; a guess, which every admission checks.
+    key's hash; a guess, which every admission checks. `inbox_news`: what came into inboxes.
     """
 
     database: Database
@@ -102,5 +107,10 @@ class House:
     blocked_words: tuple[str, ...]
     hands: Hands
     news: News
+    inbox_news: News
     bells: Bells
     principals: dict[bytes, Principal] = field(default_factory=dict)
+    measures: Measures = field(default_factory=Measures)
+    signs: Signs = field(default_factory=Signs)
+    tracer: Tracer = OFF
+    metrics_token: str | None = field(default=None, repr=False)

@@ -14,6 +14,8 @@ from uuid import UUID
 
 ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
 LOOK: Final = "look"
+OVER: Final = "over"
+"""The server stops: whoever only watches should go."""
 _CANCEL: Final = "cancel"
 
 
@@ -37,16 +39,17 @@ class Watcher:
 
 
 class News:
-    """Passes on what is said about tasks."""
+    """Passes on what is said about tasks (or inboxes, which nobody cancels)."""
 
-    def __init__(self, *, on_cancel: Callable[[UUID], None]) -> None:
+    def __init__(self, *, on_cancel: Callable[[UUID], None] | None = None) -> None:
         self._watchers: dict[UUID, set[Watcher]] = {}
         self._on_cancel = on_cancel
+        self._is_over = False
 
     def heard(self, said: str) -> None:
         """`<task> <what>`, as the database says it."""
         task, _, what = said.partition(" ")
-        if what == _CANCEL:
+        if what == _CANCEL and self._on_cancel is not None:
             self._on_cancel(UUID(task))
         else:
             self.tell(UUID(task), what)
@@ -62,10 +65,19 @@ class News:
             for watcher in watchers:
                 watcher.put(LOOK)
 
+    def close(self) -> None:
+        """The server stops: nobody should go on watching for much longer."""
+        self._is_over = True
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.put(OVER)
+
     @contextmanager
     def about(self, task_id: UUID) -> Generator[Watcher]:
         """Hear of one task while the block runs."""
         watcher = Watcher()
+        if self._is_over:
+            watcher.put(OVER)
         self._watchers.setdefault(task_id, set()).add(watcher)
         try:
             yield watcher

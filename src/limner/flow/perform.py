@@ -9,17 +9,18 @@ import asyncio
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from limner.domain.problem import Problem
 from limner.domain.spec import Partial, Picture, Progress, Spec
 from limner.engines import EngineFailed
+from limner.flow import spans
 from limner.flow.house import House
 from limner.images import rules as image_rules
 from limner.images.models import StoredImage
+from limner.storage import StorageFailed
 from limner.tasks.models import Task
 
-_TELL_EVERY_SECONDS: Final = 0.5
 
 
 class TaskTimedOut(Problem):
@@ -59,9 +60,10 @@ async def perform(house: House, *, task: Task, spec: Spec, audience: Audience | 
     try:
         async with asyncio.timeout(house.task_seconds):
             engine = await house.engines[task.engine].ready()
-            async with aclosing(engine.paint(spec)) as shown:
-                async for one in shown:
-                    await stage.take(one)
+            with spans.painting(house, task):
+                async with aclosing(engine.paint(spec)) as shown:
+                    async for one in shown:
+                        await stage.take(one)
     except TimeoutError:
         trouble = TaskTimedOut(
             f"the picture was not done within {house.task_seconds} seconds; nothing was charged for it"
@@ -102,7 +104,7 @@ class _Stage:
     async def _tell(self, share: float) -> None:
         """Not more often than anybody looks."""
         now = time.monotonic()
-        if self._audience is not None and now - self._told_at >= _TELL_EVERY_SECONDS:
+        if self._audience is not None and now - self._told_at >= self._house.queue_policy.tell_every_seconds:
             self._told_at = now
             await self._audience.progress(share)
 
@@ -114,8 +116,17 @@ class _Stage:
             task_id=self._task.id, index=partial.index, number=partial.number, output_format=partial.output_format
         )
         key = image_rules.partial_key(created_at=self._task.created_at, name=name)
-        await self._house.storage.put(key, partial.data)
+        await self._keep(key, partial.data)
         await self._audience.partial(name)
+
+    async def _keep(self, key: str, data: bytes) -> None:
+        try:
+            with self._house.tracer.span("storage put", attributes={"limner.bytes": len(data)}):
+                await self._house.storage.put(key, data)
+        except StorageFailed:
+            self._house.signs.storage_failed = True
+            raise
+        self._house.signs.storage_failed = False
 
     async def _stored(self, picture: Picture) -> StoredImage:
         key = image_rules.storage_key(
@@ -124,7 +135,7 @@ class _Stage:
             index=picture.index,
             output_format=picture.output_format,
         )
-        await self._house.storage.put(key, picture.data)
+        await self._keep(key, picture.data)
         return StoredImage(
             index=picture.index,
             storage_key=key,

@@ -39,6 +39,8 @@ async def settle_well(house: House, *, task: Task, performed: Performed) -> int:
     ]
     results = await house.database.together(*steps, order=(task.account_id, task.api_key_id))
     house.news.tell(task.id, "succeeded")
+    house.measures.task_ended(engine=task.engine, status="succeeded")
+    house.measures.charged(charged)
     free: int = results[steps.index(book)]
     return free
 
@@ -73,6 +75,7 @@ async def end_badly(
         *notify.release(house, task),
     )
     house.news.tell(task.id, status)
+    house.measures.task_ended(engine=task.engine, status=status)
 
 
 async def settle_unbegun(house: House, task: Task, *, trouble: TaskCancelled) -> None:
@@ -86,6 +89,7 @@ async def settle_unbegun(house: House, task: Task, *, trouble: TaskCancelled) ->
             *notify.release(house, task),
         )
     house.news.tell(task.id, "cancelled")
+    house.measures.task_ended(engine=task.engine, status="cancelled")
 
 
 # Rows that many requests share are locked in the same order everywhere: the key's, the account's, the lines'.

@@ -19,6 +19,7 @@ from limner.flow.settle import end_badly
 from limner.flow.work import given_up
 from limner.images import rules as image_rules
 from limner.images import service as images
+from limner.inboxes import service as inboxes
 from limner.jobs import service as jobs
 from limner.kit.clock import SteadyClock
 from limner.kit.logs import event
@@ -58,10 +59,11 @@ async def sweep(house: House) -> int:
 
 
 async def tidy(house: House) -> None:
-    """Forget what nobody will ask for: old idempotency keys, the queue's log."""
+    """Forget what nobody will ask for: old idempotency keys, the queue's log, inboxes that have ended."""
     async with house.database.statement() as tx:
         await tasks.forget_keys(tx, before=house.clock.now() - CLAIMS_LIVE)
         await jobs.tidy(tx)
+        await inboxes.sweep(tx, now=house.clock.now())
 
 
 async def _end_one(house: House) -> bool:

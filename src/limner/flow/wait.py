@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from limner.flow.house import House
-from limner.flow.news import ENDS, LOOK
+from limner.flow.news import ENDS, LOOK, OVER
 from limner.tasks import service as tasks
 from limner.tasks.models import Task
 
@@ -15,7 +15,7 @@ _LOOK_EVERY_SECONDS: Final = 1.0
 
 
 async def until_ended(house: House, *, task_id: UUID, seconds: float | None = None) -> Task:
-    """The task when it has ended, or as it is after so many seconds."""
+    """The task when it has ended, or as it is after so many seconds, or when the server stops before that."""
     loop = asyncio.get_running_loop()
     deadline = None if seconds is None else loop.time() + seconds
     with house.news.about(task_id) as watcher:
@@ -29,6 +29,8 @@ async def until_ended(house: House, *, task_id: UUID, seconds: float | None = No
                 if left <= 0:
                     return task
                 what = await watcher.next(seconds=left)
+                if what == OVER and deadline is not None:
+                    return task
 
 
 async def look(house: House, *, task_id: UUID) -> Task:

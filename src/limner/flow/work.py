@@ -8,9 +8,11 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
+from limner.db.steps import FORGIVING
 from limner.domain.problem import Problem
 from limner.domain.spec import Spec
 from limner.engines import EngineBusy
+from limner.flow import spans
 from limner.flow.generate import Broken, log_failure, may_lie_about, settled
 from limner.flow.hands import Hand, TaskCancelled
 from limner.flow.house import House
@@ -38,13 +40,14 @@ async def work(house: House, *, task_id: UUID) -> float | None:
         until=now + timedelta(seconds=house.queue_policy.lease_seconds),
         now=now,
     )
-    (task,) = await house.database.together(step, order=(task_id,))
+    # Undone, it would be in the queue as before, and would not let itself be ended by us.
+    _, task = await house.database.together(FORGIVING, step, order=(task_id,))
     if task is None or not task.is_open:
         return None
     if task.node_id is None:
         assert task.lease_until is not None, "a task in other hands has a lease"
         return max(0.5, (task.lease_until - now).total_seconds())
-    with house.hands.holding(task.id) as hand:
+    with spans.performing(house, task, kind="consumer"), house.hands.holding(task.id) as hand:
         if task.cancel_asked_at is not None:
             hand.tell("cancel")
         try:
@@ -107,6 +110,7 @@ async def _came_to_nothing(house: House, task: Task, performed: Performed) -> fl
 async def _ended(house: House, task: Task, *, trouble: Problem, leftovers: bool) -> None:
     await settle_badly(house, task, trouble=trouble, leftovers=leftovers)
     log_failure(trouble, task=task)
+    house.tracer.fail(trouble.code)
 
 
 async def _hand_back(house: House, task: Task, *, counts: bool = False) -> None:

@@ -42,6 +42,8 @@ SELECT kind, sum(count)::bigint AS count, max(seconds)::float8 AS oldest_seconds
 ) AS waiting GROUP BY kind ORDER BY kind
 """
 
+ANSWERS: Final = "SELECT EXISTS (SELECT FROM pgqueuer)"
+
 # Nothing here reads what PgQueuer writes down of each job's way; two rows a job would be most of the database.
 FORGET_LOG_ROWS: Final = 10_000
 FORGET_LOG: Final = f"""

@@ -20,23 +20,42 @@ if TYPE_CHECKING:
     from pgqueuer.ports.driver import Driver
 
 _DONE_TOGETHER_MAX: Final = 200
+_GATHER_SECONDS: Final = 0.05
+_CONNECTIONS_MAX: Final = 4
 
 
 class Queue:
     """This node's hands in the queue. `stale_seconds`: after how long a silence a job is somebody else's."""
 
     def __init__(self, database: Database, *, node_id: UUID, stale_seconds: float) -> None:
-        self._database = database
+        self._url = database.url
         self._node_id = node_id
         self._stale = timedelta(seconds=stale_seconds)
+        self._database: Database | None = None
         self._queries: Queries | None = None
         self._in_hand: dict[int, PgJob] = {}
         self._done: list[PgJob] = []
         self._writing_off: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Load the library, which takes a while and is not needed to answer requests."""
+        """Load the library, which takes a while and is not needed to answer requests, and connect.
+
+        On connections of its own: PgQueuer's statements are few and large, and planning one takes longer than running it.
+        A crash of the database may undo the last of them: then a job is taken once more, and its subject says what is left.
+        """
+        self._database = await Database.open(
+            self._url, connections_min=1, connections_max=_CONNECTIONS_MAX, is_forgiving=True
+        )
         self._queries = await asyncio.to_thread(_queries, _Driver(self._database))
+
+    async def close(self) -> None:
+        """Write off what is done, and disconnect."""
+        try:
+            if self._writing_off is not None:
+                await self._writing_off
+        finally:
+            if self._database is not None:
+                await self._database.close()
 
     async def take(self, *, kind: str, count: int) -> list[Job]:
         """Up to `count` jobs of that kind: the first in the queue, and those whose holder has fallen silent."""
@@ -75,13 +94,9 @@ class Queue:
         """Let go of a job without a word: it goes to somebody when its heartbeats are missed."""
         self._in_hand.pop(job.number, None)
 
-    async def settled(self) -> None:
-        """Until what is done has been written off."""
-        if self._writing_off is not None:
-            await self._writing_off
-
     async def _write_off(self) -> None:
         while self._done:
+            await asyncio.sleep(_GATHER_SECONDS)
             batch, self._done = self._done[:_DONE_TOGETHER_MAX], self._done[_DONE_TOGETHER_MAX:]
             try:
                 await self._library().log_jobs([(job, "successful", None) for job in batch])
@@ -118,5 +133,3 @@ class _Driver:
     async def execute(self, query: str, *args: Any) -> str:
         async with self._database.statement() as tx:
             return str(await tx.run(query, *args))
-
-

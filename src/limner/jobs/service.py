@@ -70,6 +70,11 @@ async def depths(tx: Tx) -> list[Depth]:
     return [Depth(**dict(row)) for row in await tx.rows(queries.DEPTHS)]
 
 
+async def answers(tx: Tx) -> None:
+    """Whether the queue's table can be read. Raises what the database says if not."""
+    await tx.value(queries.ANSWERS)
+
+
 async def tidy(tx: Tx) -> None:
     """Keep the queue's tables small, and the planner's idea of them fresh."""
     while await tx.run(queries.FORGET_LOG) == queries.FORGET_LOG_ROWS:

@@ -47,7 +47,10 @@ WITHOUT_JOB: Final = f"""
 SELECT {_COLUMNS} FROM tasks WHERE status = 'running' AND has_job AND lease_until < $1 ORDER BY lease_until LIMIT $2
 """
 
-WITH_LEFTOVERS: Final = f"SELECT {_COLUMNS} FROM tasks WHERE leftovers LIMIT $1"
+# Only what has ended: of a task that is begun again, files lie in storage that may be its pictures yet.
+WITH_LEFTOVERS: Final = f"""
+SELECT {_COLUMNS} FROM tasks WHERE leftovers AND finished_at IS NOT NULL LIMIT $1
+"""
 
 CLEARED: Final = "UPDATE tasks SET leftovers = false WHERE id = $1"
 
@@ -63,6 +66,9 @@ EXPIRE: Final = "UPDATE tasks SET expired_at = $2 WHERE id = $1"
 FORGET_KEYS: Final = "DELETE FROM idempotency_keys WHERE created_at < $1"
 
 BY_ID: Final = f"SELECT {_COLUMNS} FROM tasks WHERE id = $1 AND ($2::uuid IS NULL OR account_id = $2)"
+
+# One more than one, to know that there are several.
+BETWEEN: Final = f"SELECT {_COLUMNS} FROM tasks WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT 2"
 
 BY_TRACE: Final = f"""
 SELECT {_COLUMNS} FROM tasks WHERE account_id = $2 AND trace_id = $1 ORDER BY id DESC LIMIT 1
@@ -84,8 +90,7 @@ SELECT pg_notify('limner_tasks', id::text || ' progress ' || $3::text) FROM told
 
 TELL_PARTIAL: Final = "SELECT pg_notify('limner_tasks', $1::text || ' partial ' || $2)"
 
-LIST: Final = f"""
-SELECT {_COLUMNS} FROM tasks
+_LISTED: Final = """
 WHERE ($1::uuid IS NULL OR account_id = $1)
     AND ($2::uuid[] IS NULL OR id = ANY($2))
     AND ($3::text[] IS NULL OR trace_id = ANY($3))
@@ -97,8 +102,11 @@ WHERE ($1::uuid IS NULL OR account_id = $1)
     AND ($9::timestamptz IS NULL OR created_at >= $9)
     AND ($10::timestamptz IS NULL OR created_at <= $10)
     AND ($11::uuid IS NULL OR id < $11)
-ORDER BY id DESC LIMIT $12 OFFSET $13
 """
+
+LIST: Final = f"SELECT {_COLUMNS} FROM tasks {_LISTED} ORDER BY id DESC LIMIT $12 OFFSET $13"
+
+COUNT: Final = f"SELECT count(*) FROM tasks {_LISTED}"
 
 # What an engine needed for its last tasks, in seconds, and for how many pictures.
 PACE: Final = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -14,6 +15,8 @@ from limner.tasks import queries
 from limner.tasks.models import Claim, Filter, Task
 
 CHANNEL: Final = queries.CHANNEL
+_ID_DIGITS: Final = 32
+_ID_BEGINS: Final = re.compile(rf"[0-9a-f]{{4,{_ID_DIGITS}}}", re.ASCII)
 
 
 class TaskEnded(Problem):
@@ -225,10 +228,34 @@ async def task_by_trace(tx: Tx, *, trace_id: str, account_id: UUID) -> Task:
     return _task(row)
 
 
+async def task_like(tx: Tx, *, prefix: str) -> Task:
+    """The one task whose id begins so, anybody's. Raises `NoSuchTask` when there is none, or not one."""
+    digits = prefix.strip().lower().replace("-", "")
+    if not _ID_BEGINS.fullmatch(digits):
+        raise NoSuchTask(f"'{prefix}' is not a task's id, nor the beginning of one: `limner tasks list` shows some")
+    ends = (UUID(digits.ljust(_ID_DIGITS, end)) for end in "0f")
+    rows = await tx.rows(queries.BETWEEN, *ends)
+    if not rows:
+        raise NoSuchTask(f"there is no task whose id begins with '{prefix}': `limner tasks list` shows some")
+    if len(rows) > 1:
+        raise NoSuchTask(f"several tasks' ids begin with '{prefix}': give more of the one you mean")
+    return _task(rows[0])
+
+
 async def tasks(tx: Tx, *, account_id: UUID | None, which: Filter, count: int, offset: int = 0) -> list[Task]:
     """Tasks, newest first; `account_id` None: everybody's."""
-    rows = await tx.rows(
-        queries.LIST,
+    rows = await tx.rows(queries.LIST, *_filtered(account_id, which), count, offset)
+    return [_task(row) for row in rows]
+
+
+async def count_of(tx: Tx, *, account_id: UUID | None, which: Filter) -> int:
+    """How many tasks there are of that kind; `account_id` None: everybody's."""
+    found: int = await tx.value(queries.COUNT, *_filtered(account_id, which))
+    return found
+
+
+def _filtered(account_id: UUID | None, which: Filter) -> tuple[object, ...]:
+    return (
         account_id,
         _listed(which.ids),
         _listed(which.trace_ids),
@@ -240,10 +267,7 @@ async def tasks(tx: Tx, *, account_id: UUID | None, which: Filter, count: int, o
         which.created_from,
         which.created_to,
         which.before,
-        count,
-        offset,
     )
-    return [_task(row) for row in rows]
 
 
 async def ask_cancel(tx: Tx, *, id_: UUID, now: datetime) -> Task | None:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 import limner
 from limner.flow.house import House
-from limner.web import files
+from limner.web import files, inbox, operate
 from limner.web.dialects.images import openapi
 from limner.web.dialects.images import routes as images_routes
 from limner.web.door import Door
@@ -26,8 +26,9 @@ _JSON = "application/json"
 
 def make_app(house: House, *, body_bytes_max: int) -> ASGIApp:
     """The application that serves `house`, which its maker opens and closes."""
-    router = Router([*images_routes.routes(), *files.routes(), *_routes()], redirect_slashes=False)
-    return Door(router, house=house, body_bytes_max=body_bytes_max)
+    routes = [*images_routes.routes(), *files.routes(), *inbox.routes(), *operate.routes(house), *_routes()]
+    router = Router(routes, redirect_slashes=False)
+    return Door(router, house=house, body_bytes_max=body_bytes_max, quiet=operate.PATHS, larger=inbox.LARGER)
 
 
 def _routes() -> list[Route]:

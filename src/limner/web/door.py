@@ -8,6 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -17,15 +21,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from limner.domain.problem import NotOffered, Problem
 from limner.flow.generate import Broken
 from limner.flow.house import House
+from limner.flow.measures import Measures
 from limner.kit.logs import event
+from limner.kit.tracing import Span
 from limner.web import trace
 from limner.web.dialects.images import render
 from limner.web.dialects.images.differences import dialect_of
 from limner.web.site import furnish
 
 # What the API knows and this server does not do, said as such.
-_LATER: Final = ("/images/edits", "/images/variations", "/openai/tasks")
+_LATER: Final = ("/images/edits", "/images/variations")
 _CLIENT_GONE: Final = 499  # as nginx writes it; it stands in the log only
+_NO_ROUTE: Final = "none"
+_UNSHOWN: Final = "{token"
 _log = logging.getLogger(__name__)
 
 
@@ -51,12 +59,26 @@ class WrongMethod(Problem):
 
 
 class Door:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application.
 
-    def __init__(self, app: ASGIApp, *, house: House, body_bytes_max: int) -> None:
+    `quiet`: the routes that only the log at debug tells of. `larger`: by how their paths begin, what takes other bodies
+    than `body_bytes_max`; they must not keep them in memory.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        house: House,
+        body_bytes_max: int,
+        quiet: AbstractSet[str] = frozenset(),
+        larger: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._app = app
+        self._larger = larger
         self._house = house
         self._body_bytes_max = body_bytes_max
+        self._quiet = quiet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass a lifespan through."""
@@ -67,9 +89,21 @@ class Door:
         # Starlette's router raises what it cannot route only where it is told that somebody listens.
         scope["app"] = self
         furnish(scope, self._house)
+        tracer = self._house.tracer
+        if not tracer.is_on:
+            await self._serve(scope, receive, visit)
+            return
+        with tracer.span(scope["method"], kind="server", origin=trace.origin_in(scope)) as span:
+            try:
+                await self._serve(scope, receive, visit)
+            finally:
+                visit.note(span)
+
+    async def _serve(self, scope: Scope, receive: Receive, visit: _Visit) -> None:
         try:
-            self._check_declared_length(scope)
-            await self._app(scope, self._counted(receive), visit.send)
+            bytes_max = self._bytes_max(scope)
+            _check_declared_length(scope, bytes_max=bytes_max)
+            await self._app(scope, _counted(receive, bytes_max=bytes_max), visit.send)
         except asyncio.CancelledError:
             visit.status = _CLIENT_GONE
             raise
@@ -78,28 +112,37 @@ class Door:
         except Exception as error:  # noqa: BLE001 - told to the caller, and logged if it is a bug
             await visit.answer(_as_problem(error, scope, visit.trace_id))
         finally:
-            visit.log()
+            visit.finish(self._house.measures, quiet=self._quiet)
 
-    def _check_declared_length(self, scope: Scope) -> None:
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > self._body_bytes_max:
-                raise self._too_large()
+    def _bytes_max(self, scope: Scope) -> int:
+        for beginning, bytes_max in self._larger.items():
+            if scope["path"].startswith(beginning):
+                return bytes_max
+        return self._body_bytes_max
 
-    def _counted(self, receive: Receive) -> Receive:
-        got = 0
 
-        async def counted() -> Message:
-            nonlocal got
-            message = await receive()
-            got += len(message.get("body", b""))
-            if got > self._body_bytes_max:
-                raise self._too_large()
-            return message
+def _check_declared_length(scope: Scope, *, bytes_max: int) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > bytes_max:
+            raise _too_large(bytes_max)
 
-        return counted
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"the body is larger than the {self._body_bytes_max} bytes that are read here")
+def _counted(receive: Receive, *, bytes_max: int) -> Receive:
+    got = 0
+
+    async def counted() -> Message:
+        nonlocal got
+        message = await receive()
+        got += len(message.get("body", b""))
+        if got > bytes_max:
+            raise _too_large(bytes_max)
+        return message
+
+    return counted
+
+
+def _too_large(bytes_max: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body is larger than the {bytes_max} bytes that are read here")
 
 
 class BrokenOffError(Exception):
@@ -151,17 +194,33 @@ class _Visit:
         )
         await self.send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else body})
 
-    def log(self) -> None:
-        """One line for the request: never its prompt, key or query."""
+    def finish(self, measures: Measures, *, quiet: AbstractSet[str]) -> None:
+        """Count the request, and one line for it: never its prompt, key or query."""
+        route, method, seconds = self._route(), self._scope["method"], time.perf_counter() - self._started
+        measures.request(method=method, route=route, status=self.status, seconds=seconds)
         event(
             _log,
             "request.finished",
-            method=self._scope["method"],
-            path=self._scope["path"],
+            level=logging.DEBUG if route in quiet else logging.INFO,
+            method=method,
+            # Whoever knows the token of an address may read what comes there.
+            path=route if _UNSHOWN in route else self._scope["path"],
             status=self.status,
-            seconds=time.perf_counter() - self._started,
+            seconds=seconds,
             trace_id=self.trace_id,
         )
+
+    def note(self, span: Span) -> None:
+        """What is to be known of the request by whoever sees its span."""
+        route, method = self._route(), self._scope["method"]
+        span.rename(f"{method} {route}")
+        span.note({"http.request.method": method, "http.route": route, "http.response.status_code": self.status})
+        if self.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            span.fail(str(self.status))
+
+    def _route(self) -> str:
+        """The template of the route that took the request, never what was asked for."""
+        return getattr(self._scope.get("route"), "path_format", _NO_ROUTE)
 
 
 class _Allowing(WrongMethod):

@@ -38,6 +38,6 @@ class _Endpoint:
         await response(scope, receive, send)
 
 
-def route(path: str, respond: Respond, *, methods: Sequence[str]) -> Route:
-    """A route that is answered by a function."""
+def route(path: str, respond: Respond, *, methods: Sequence[str] | None) -> Route:
+    """A route that is answered by a function; `methods` None: whatever the method."""
     return Route(path, _Endpoint(respond), methods=methods)

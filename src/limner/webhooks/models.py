@@ -17,7 +17,8 @@ class Message:
 
     `status`: held (its task has not ended), waiting (to be tried at `next_at`), delivered, failed, or paused (its
     receiver has answered nothing well for days). `origin`: scheme, host and port of the receiver. `attempts`: how many
-    were ever made; `tried`: how many of them count in the present schedule. `ended_at`: since when it is not to be tried.
+    were ever made; `tried`: how many of them count in the present schedule. `is_queued`: there is a job for its next
+    attempt. `ended_at`: since when it is not to be tried.
     """
 
     id: UUID
@@ -30,6 +31,7 @@ class Message:
     attempts: int
     tried: int
     next_at: datetime | None
+    is_queued: bool
     created_at: datetime
     ended_at: datetime | None
 
@@ -86,9 +88,9 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveUp:
-    """Try no more: the receiver said that it is gone, or the schedule has ended."""
+    """Try no more: the receiver said that it is gone, the schedule has ended, or nobody knows any more what to tell."""
 
-    reason: Literal["gone", "attempts_used_up"]
+    reason: Literal["gone", "attempts_used_up", "nothing_to_tell"]
 
 
 Verdict: TypeAlias = Delivered | Retry | GiveUp

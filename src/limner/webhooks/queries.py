@@ -18,7 +18,8 @@ ORDER BY retires_at IS NOT NULL, created_at DESC, id DESC LIMIT $3
 """
 
 _COLUMNS: Final = (
-    "id, account_id, task_id, url, origin, callback_secret, status, attempts, tried, next_at, created_at, ended_at"
+    "id, account_id, task_id, url, origin, callback_secret, status, attempts, tried, next_at, is_queued, created_at, "
+    "ended_at"
 )
 
 TAKE: Final = f"SELECT {_COLUMNS} FROM webhooks_take($1, $2)"
@@ -40,6 +41,8 @@ WHERE ($1::uuid IS NULL OR account_id = $1)
     AND ($6::uuid IS NULL OR task_id < $6)
 ORDER BY task_id DESC LIMIT $7
 """
+
+MESSAGES_OF: Final = f"SELECT {_COLUMNS} FROM webhook_messages WHERE account_id = $1 AND task_id = ANY($2::uuid[])"
 
 ATTEMPTS: Final = """
 SELECT message_id, number, started_at, seconds, status_code, answer, error

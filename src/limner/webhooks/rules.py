@@ -49,6 +49,12 @@ def shown_id(id_: UUID) -> str:
     return f"msg_{id_.hex}"
 
 
+def read_id(shown: str) -> UUID | None:
+    """The message's id of one that was sent; None for anything that could not be one of ours."""
+    found = re.fullmatch(r"msg_([0-9a-f]{32})", shown, re.ASCII)
+    return UUID(hex=found[1]) if found else None
+
+
 def standard_signature(*, secrets: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:
     """What goes into `webhook-signature`: one signature for each secret. `timestamp`: Unix seconds of this attempt."""
     assert "." not in message_id, "a dot would let one part of what is signed pass for another"
@@ -79,34 +85,74 @@ def headers(
 
 def verify_standard(*, headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: datetime) -> Check:
     """Check what `headers` (names in lower case) say of `body`, as a receiver would."""
-    if not {ID, TIMESTAMP, SIGNATURE} & headers.keys():
-        return Check.UNSIGNED
-    message_id, timestamp, given = headers.get(ID, ""), headers.get(TIMESTAMP, ""), headers.get(SIGNATURE, "")
-    # Eleven digits last for three thousand years.
-    if not message_id or "." in message_id or not given or not re.fullmatch(r"[0-9]{1,11}", timestamp, re.ASCII):
-        return Check.MALFORMED
-    expected = standard_signature(secrets=secrets, message_id=message_id, timestamp=int(timestamp), body=body).split()
-    good = False
-    for one in given.split():
-        for other in expected:
-            good |= hmac.compare_digest(_raw(one), _raw(other))
-    if not good:
-        return Check.WRONG
-    age = timedelta(seconds=now.timestamp() - int(timestamp))
-    if abs(age) <= TOLERANCE:
-        return Check.VALID
-    return Check.TOO_OLD if age > TOLERANCE else Check.TOO_NEW
+    checking = StandardCheck(headers=headers, secrets=secrets)
+    checking.feed(body)
+    return checking.result(now=now)
 
 
 def verify_callback(*, headers: Mapping[str, str], body: bytes, secret: str) -> Check:
     """Check the plain signature; it names no time, so it never grows old."""
-    given = headers.get(CALLBACK_SIGNATURE)
-    if given is None:
-        return Check.UNSIGNED
-    if not re.fullmatch(r"[0-9a-f]{64}", given, re.ASCII):
-        return Check.MALFORMED
-    good = hmac.compare_digest(_raw(given), _raw(callback_signature(secret=secret, body=body)))
-    return Check.VALID if good else Check.WRONG
+    checking = CallbackCheck(headers=headers, secret=secret)
+    checking.feed(body)
+    return checking.result()
+
+
+class StandardCheck:
+    """The same as `verify_standard` for a body that comes in pieces, none of which is kept."""
+
+    def __init__(self, *, headers: Mapping[str, str], secrets: Sequence[bytes]) -> None:
+        self._known = {ID, TIMESTAMP, SIGNATURE} & headers.keys()
+        message_id, timestamp = headers.get(ID, ""), headers.get(TIMESTAMP, "")
+        self._given = headers.get(SIGNATURE, "")
+        # Eleven digits last for three thousand years.
+        is_time = re.fullmatch(r"[0-9]{1,11}", timestamp, re.ASCII)
+        self._timestamp = int(timestamp) if is_time and message_id and "." not in message_id and self._given else None
+        # The very text of the header, as it was signed: a time may be written with zeros before it.
+        begun = _raw(f"{message_id}.{timestamp}.")
+        self._made = [hmac.new(secret, begun, hashlib.sha256) for secret in secrets] if self._timestamp is not None else []
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece of the body."""
+        for made in self._made:
+            made.update(piece)
+
+    def result(self, *, now: datetime) -> Check:
+        """What the signature is worth, when the whole body has come."""
+        if not self._known:
+            return Check.UNSIGNED
+        if self._timestamp is None:
+            return Check.MALFORMED
+        expected = [b"v1," + base64.b64encode(made.digest()) for made in self._made]
+        good = False
+        for one in self._given.split():
+            for other in expected:
+                good |= hmac.compare_digest(_raw(one), other)
+        if not good:
+            return Check.WRONG
+        age = timedelta(seconds=now.timestamp() - self._timestamp)
+        if abs(age) <= TOLERANCE:
+            return Check.VALID
+        return Check.TOO_OLD if age > TOLERANCE else Check.TOO_NEW
+
+
+class CallbackCheck:
+    """The same as `verify_callback` for a body that comes in pieces, none of which is kept."""
+
+    def __init__(self, *, headers: Mapping[str, str], secret: str) -> None:
+        self._given = headers.get(CALLBACK_SIGNATURE)
+        self._made = hmac.new(secret.encode(), digestmod=hashlib.sha256)
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece of the body."""
+        self._made.update(piece)
+
+    def result(self) -> Check:
+        """What the signature is worth, when the whole body has come."""
+        if self._given is None:
+            return Check.UNSIGNED
+        if not re.fullmatch(r"[0-9a-f]{64}", self._given, re.ASCII):
+            return Check.MALFORMED
+        return Check.VALID if hmac.compare_digest(self._given, self._made.hexdigest()) else Check.WRONG
 
 
 def _raw(text: str) -> bytes:

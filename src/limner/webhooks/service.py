@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -86,7 +87,7 @@ def _id(value: UUID | None) -> UUID | None:
 
 
 async def take(tx: Tx, *, id_: UUID, now: datetime) -> Message | None:
-    """The message, to be tried; look at its `next_at`, which may be a while off.
+    """The message, to be tried if it `is_queued`; else it has been, and waits for its next time, when `due` finds it.
 
     None if it is not waiting: it has ended, or its receiver is paused (then the message is, from now on).
     """
@@ -105,13 +106,13 @@ async def record_attempt(
     error: str | None,
     verdict: Verdict,
     now: datetime,
-    pause_after: timedelta = PAUSE_AFTER,
+    pause_after: timedelta | None = PAUSE_AFTER,
 ) -> Recorded:
     """Write down how an attempt went, and what follows for the message and its receiver. One statement.
 
     `message` is what `take` gave before the attempt, `answer` what was read of the receiver's body, `error` why there
     was no answer. Two workers may have tried the same message: each attempt is kept and numbered, the one recorded first
-    decides, and of a later one only a success counts.
+    decides, and of a later one only a success counts. `pause_after` None: the failure is not the receiver's.
     """
     row = await tx.row(
         queries.RECORD,
@@ -176,6 +177,12 @@ async def messages(
     """
     rows = await tx.rows(queries.MESSAGES, account_id, origin, status, task_id, since, before, count)
     return [Message(**dict(row)) for row in rows]
+
+
+async def messages_of(tx: Tx, *, account_id: UUID, task_ids: Sequence[UUID]) -> dict[UUID, Message]:
+    """The messages of those of these tasks that have one, by task."""
+    rows = await tx.rows(queries.MESSAGES_OF, account_id, list(task_ids))
+    return {row["task_id"]: Message(**dict(row)) for row in rows}
 
 
 async def attempts(tx: Tx, *, message_id: UUID) -> list[Attempt]:

@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 _LOOK_EVERY_SECONDS: Final = 2.0
 _AT_ONCE_MAX: Final = 32
 _TROUBLE_SECONDS: Final = 1.0
+_GATHER_SECONDS: Final = 0.005
 
 
 class Crew:
@@ -34,6 +35,9 @@ class Crew:
         self._act = act
         self._in_hand: set[asyncio.Task[None]] = set()
         self._bell = asyncio.Event()
+        # Whether there may be jobs for which there was no room. If not, only the bell tells of new ones: looking again
+        # after every job would be half of all that the database is asked.
+        self._may_wait = False
 
     def ring(self) -> None:
         """There may be something to do."""
@@ -54,6 +58,9 @@ class Crew:
                     await self._bell.wait()
             except TimeoutError:
                 continue
+            if self._in_hand:
+                # Nobody is idle meanwhile: see what else comes, and take it all at once.
+                await asyncio.sleep(_GATHER_SECONDS)
 
     async def finish(self) -> None:
         """Until nothing is in hand. Take no more before this."""
@@ -70,17 +77,20 @@ class Crew:
         """Take what there is room for; whether there may be more for which there is room."""
         count = min(self._at_once - len(self._in_hand), _AT_ONCE_MAX)
         if count <= 0:
+            self._may_wait = True
             return False
         jobs = await self._queue.take(kind=self.kind, count=count)
+        self._may_wait = len(jobs) == count
         for job in jobs:
             task = asyncio.create_task(self._do(job))
             self._in_hand.add(task)
             task.add_done_callback(self._let_go)
-        return len(jobs) == count
+        return self._may_wait
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
         self._in_hand.discard(task)
-        self._bell.set()
+        if self._may_wait:
+            self._bell.set()
 
     async def _do(self, job: Job) -> None:
         try:

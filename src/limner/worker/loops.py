@@ -15,8 +15,8 @@ from uuid import UUID
 
 from limner.flow import notify
 from limner.flow.admit import paint_kind
+from limner.flow.callbacks import Renders, deliver_callback, submit_due
 from limner.flow.house import House
-from limner.flow.notify import Renders, deliver_callback, submit_due
 from limner.flow.sweep import extend_leases, follow_the_clock, sweep, tidy
 from limner.flow.work import work
 from limner.jobs.queue import Queue
@@ -62,6 +62,7 @@ async def working(house: House, duties: Duties, *, ending: Ending | None = None)
     ending = ending or Ending()
     queue = Queue(house.database, node_id=house.node_id, stale_seconds=house.queue_policy.lease_seconds)
     crews = [*_painters(house, queue, duties), _messengers(house, queue, duties)]
+    house.signs.has_crews = True
     taking = asyncio.create_task(_take(house, queue, crews))
     keeping = asyncio.create_task(_keep(house, queue))
     stopping = asyncio.create_task(_stop(crews, taking, ending=ending, seconds=duties.stop_seconds))
@@ -70,9 +71,9 @@ async def working(house: House, duties: Duties, *, ending: Ending | None = None)
     finally:
         ending.soon.set()
         await stopping
-        with suppress(Exception):  # the database may be away; what is done says so itself when its job comes again
-            await queue.settled()
         await _cancelled(keeping)
+        with suppress(Exception):  # the database may be away; what is done says so itself when its job comes again
+            await queue.close()
 
 
 def _painters(house: House, queue: Queue, duties: Duties) -> list[Crew]:
@@ -111,7 +112,7 @@ async def _take(house: House, queue: Queue, crews: list[Crew]) -> None:
     # The libraries of both take half a second to load, which no request has to wait for.
     await queue.open()
     await house.outbound.open()
-    with house.bells.ringing(ring, gap=ring_all):
+    with house.bells.ringing(ring, gap=ring_all), house.signs.crews_running():
         async with asyncio.TaskGroup() as group:
             for crew in crews:
                 group.create_task(crew.run())

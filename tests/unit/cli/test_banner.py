@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from limner.cli.parts.banner import Banner
+from limner.cli.parts.banner import Banner, WorkerBanner
 
 BANNER = Banner(
     url="http://127.0.0.1:8000",
@@ -15,7 +15,19 @@ BANNER = Banner(
     data_dir=Path("/var/lib/limner"),
     database="PostgreSQL, embedded in the data folder",
     engine="illustrator",
+    is_performed_here=True,
+    calls_itself=True,
     warnings=(),
+)
+WORKER = WorkerBanner(
+    engines={"fake": 8, "illustrator": 2},
+    callbacks=128,
+    database="PostgreSQL at db.example:5432/limner",
+    pictures="s3://pictures/limner",
+    url="https://pictures.example",
+    health="http://127.0.0.1:9000",
+    stop_seconds=30,
+    warnings=("something is not as it\nshould be",),
 )
 
 
@@ -35,3 +47,29 @@ def test_the_request_goes_to_the_public_address() -> None:
     text = click.unstyle(replace(BANNER, public_url="https://limner.example").text())
     assert "curl https://limner.example/v1/images/generations" in text
     assert "http://127.0.0.1:8000" in text
+
+
+def test_it_says_who_may_be_called_back_and_who_performs() -> None:
+    text = click.unstyle(BANNER.text())
+    assert "  Callbacks  may go to this machine too, since nobody else can reach it" in text
+    assert "  Engine     illustrator\n" in text
+    text = click.unstyle(replace(BANNER, calls_itself=False, is_performed_here=False).text())
+    assert "Callbacks" not in text
+    assert "  Engine     illustrator, run by `limner worker` alone" in text
+
+
+def test_a_workers_banner_says_what_it_does_and_how_to_stop_it() -> None:
+    lines = click.unstyle(WORKER.text()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not any(line.endswith(" ") for line in lines)
+    assert lines[3:5] == ["  Engines    fake, 8 at once", "             illustrator, 2 at once"]
+    assert "  Health     http://127.0.0.1:9000/healthz, /readyz, /metrics" in lines
+    at = lines.index("  Note  something is not as it")
+    assert lines[at + 1] == "        should be"
+    assert "  Ctrl-C stops it: what is not done in 30 s goes back to the queue." in lines
+
+
+def test_a_worker_without_engines_sends_callbacks() -> None:
+    text = click.unstyle(replace(WORKER, engines={}, health=None).text())
+    assert "  Engines    none: callbacks only" in text
+    assert "Health" not in text

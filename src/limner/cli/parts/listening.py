@@ -18,7 +18,7 @@ def listen(*, host: str, port: int, section: str = "server") -> socket.socket:
     It listens at once, not only when the server is ready: whoever comes early waits a moment and is not refused, and
     two servers that start together cannot both believe the port is theirs.
     """
-    family, address = _resolved(host, port)
+    family, address = _resolved(host, port, section)
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -28,7 +28,7 @@ def listen(*, host: str, port: int, section: str = "server") -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise Trouble(_why_not(error, host=host, port=port)) from None
+        raise Trouble(_why_not(error, host=host, port=port, section=section)) from None
     listener.setblocking(False)  # noqa: FBT003 - the standard library's way
     return listener
 
@@ -40,31 +40,37 @@ def url_of(listener: socket.socket, *, host: str) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+def _resolved(host: str, port: int, section: str) -> tuple[socket.AddressFamily, tuple[object, ...]]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError):
         raise Trouble(
-            f"there is no address called '{host}': give one of this machine's with --host or LIMNER_SERVER__HOST"
+            f"there is no address called '{host}': give one of this machine's with {_option('host', section)}"
         ) from None
     # A name may stand for several; IPv4 first, because that is what `localhost` means to most programs.
     family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     return family, address
 
 
-def _why_not(error: OSError, *, host: str, port: int) -> str:
+def _why_not(error: OSError, *, host: str, port: int, section: str) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return (
                 f"port {port} on {host} is in use: stop what listens there, "
-                "or choose another with --port or LIMNER_SERVER__PORT"
+                f"or choose another with {_option('port', section)}"
             )
         case errno.EACCES:
             return (
                 f"port {port} on {host} is not for everyone: choose one from {_OPEN_PORTS_FROM} up "
-                "with --port or LIMNER_SERVER__PORT"
+                f"with {_option('port', section)}"
             )
         case errno.EADDRNOTAVAIL:
-            return f"{host} is not an address of this machine: choose another with --host or LIMNER_SERVER__HOST"
+            return f"{host} is not an address of this machine: choose another with {_option('host', section)}"
         case _:
             return f"cannot listen at port {port} on {host}: {error.strerror}"
+
+
+def _option(name: str, section: str) -> str:
+    """How a person sets it: the server's by an option too."""
+    variable = f"LIMNER_{section.upper()}__{name.upper()}"
+    return f"--{name} or {variable}" if section == "server" else variable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 
 import click
@@ -22,7 +22,6 @@ from limner.cli.parts.words import database_name, without_password
 from limner.config import Settings
 from limner.flow.house import House
 from limner.kit.logs import event
-from limner.web.operate import make_operate_app
 from limner.worker.loops import working
 
 _log = logging.getLogger(__name__)
@@ -34,16 +33,17 @@ def run(settings: Settings, *, listener: socket.socket | None) -> None:
 
 
 async def _work(settings: Settings, *, listener: socket.socket | None) -> None:
+    url = reach_of(settings).url
     with stopping_by_signal() as stop:
-        async with opened_house(settings, public_url=reach_of(settings).url, warm=settings.catalog.engine) as house:
-            async with (
-                _probed(settings, house=house, listener=listener),
-                working(house, running.duties(settings), ending=stop.ending),
-            ):
-                stop.is_up(lambda: event(_log, "worker.stopping", at_once=stop.ending.now.is_set()))
-                running.spare_the_collector()
-                click.echo(_banner(settings, house=house, listener=listener).text())
-                await stop.ending.soon.wait()
+        async with (
+            opened_house(settings, public_url=url, warm=settings.catalog.engine) as house,
+            _probed(settings, house=house, listener=listener),
+            working(house, running.duties(settings), ending=stop.ending),
+        ):
+            stop.is_up(lambda: event(_log, "worker.stopping", at_once=stop.ending.now.is_set()))
+            running.spare_the_collector()
+            click.echo(_banner(settings, house=house, listener=listener).text())
+            await stop.ending.soon.wait()
 
 
 @asynccontextmanager
@@ -52,6 +52,8 @@ async def _probed(settings: Settings, *, house: House, listener: socket.socket |
     if listener is None:
         yield
         return
+    from limner.web.operate import make_operate_app
+
     server = running.make_server(settings, make_operate_app(house), on_ready=lambda: None)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -64,16 +66,14 @@ async def _probed(settings: Settings, *, house: House, listener: socket.socket |
 def _banner(settings: Settings, *, house: House, listener: socket.socket | None) -> WorkerBanner:
     reach, given = reach_of(settings), settings.worker
     return WorkerBanner(
-        engines={
-            engine: given.engine_concurrent.get(engine, given.concurrent) for engine in sorted(house.performs)
-        },
+        engines={engine: given.engine_concurrent.get(engine, given.concurrent) for engine in sorted(house.performs)},
         callbacks=settings.webhooks.concurrent,
         database=database_name(settings),
         pictures=_pictures(settings),
         url=reach.url,
         health=url_of(listener, host=given.host) if listener else None,
         stop_seconds=settings.server.stop_seconds,
-        warnings=tuple([*_unknown_address(is_guessed=reach.is_guessed), *_unshared(settings)]),
+        warnings=tuple(_warnings(settings, is_guessed=reach.is_guessed)),
     )
 
 
@@ -83,23 +83,20 @@ def _pictures(settings: Settings) -> str:
     return str(settings.data_dir.expanduser().absolute() / "pictures")
 
 
-def _unknown_address(*, is_guessed: bool) -> list[str]:
-    if not is_guessed:
-        return []
-    return [
-        "nothing says where the server is, so links in callbacks may lead\n"
-        "nowhere: set LIMNER_SERVER__PUBLIC_URL to the address that callers use"
-    ]
-
-
-def _unshared(settings: Settings) -> list[str]:
-    """Whether pictures would be made that no server finds."""
+def _warnings(settings: Settings, *, is_guessed: bool) -> Iterator[str]:
+    if is_guessed:
+        yield (
+            "nothing says where the server is, so links in callbacks may lead\n"
+            "nowhere: set LIMNER_SERVER__PUBLIC_URL to the address that callers\n"
+            "use"
+        )
+    # Pictures that no server would find.
     url = settings.storage.url or ""
     if url.startswith("memory:"):
-        return ["pictures are kept in this process's memory, where no server finds\nthem: set LIMNER_STORAGE__URL"]
-    if url or settings.database.url is None or holder_of(settings.data_dir.expanduser().absolute()):
-        return []
-    return [
-        "pictures are kept in this worker's own folder: unless the server has\n"
-        "the same one, set LIMNER_STORAGE__URL to a place that both reach"
-    ]
+        yield "pictures are kept in this process's memory, where no server finds\nthem: set LIMNER_STORAGE__URL"
+    elif not url and settings.database.url and not holder_of(settings.data_dir.expanduser().absolute()):
+        yield (
+            "pictures are kept in a folder of this worker's own: unless the\n"
+            "server has the same one, set LIMNER_STORAGE__URL to a place that\n"
+            "both reach"
+        )

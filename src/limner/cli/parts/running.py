@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -132,18 +132,17 @@ async def _banner(settings: Settings, *, house: House, key: OwnerKey, url: str) 
         engine=settings.catalog.engine,
         is_performed_here=settings.catalog.engine in house.performs,
         calls_itself=settings.outbound.loopback is None and may_call_itself(settings),
-        warnings=tuple([*_unreachable(settings, url=url), *await _paused(house)]),
+        warnings=(*_unreachable(settings, url=url), *await _paused(house)),
     )
 
 
-def _unreachable(settings: Settings, *, url: str) -> list[str]:
-    if is_loopback(settings.server.host) or settings.server.public_url:
-        return []
-    return [
-        "other machines can reach this server, but links in its answers begin\n"
-        f"with {url}: set LIMNER_SERVER__PUBLIC_URL to the\n"
-        "address that they use"
-    ]
+def _unreachable(settings: Settings, *, url: str) -> Iterator[str]:
+    if not is_loopback(settings.server.host) and not settings.server.public_url:
+        yield (
+            "other machines can reach this server, but links in its answers begin\n"
+            f"with {url}: set LIMNER_SERVER__PUBLIC_URL to the\n"
+            "address that they use"
+        )
 
 
 async def _paused(house: House) -> list[str]:

@@ -46,6 +46,13 @@ def told(error: Exception) -> Told | None:
     return None
 
 
+def failed_in_part(what: str, why: str) -> int:
+    """Say that one of several could not be done, `what` and why; 1, to be counted."""
+    said = one_line(why) if what in why else f"{what}: {one_line(why)}"
+    click.echo(f"{click.style('limner:', fg='red')} {said}", err=True)
+    return 1
+
+
 def no_such(what: str, name: str, names: Iterable[str]) -> str:
     """There is no such thing; the nearest one, if one is near."""
     near = difflib.get_close_matches(name, list(names), n=1)

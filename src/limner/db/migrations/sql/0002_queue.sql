@@ -104,7 +104,8 @@ CREATE FUNCTION tasks_begin(id_ uuid, node uuid, until timestamptz, at timestamp
 DECLARE
     task tasks;
 BEGIN
-    UPDATE tasks SET status = 'running', begun = begun + 1, started_at = at, node_id = node, lease_until = until, progress = 0
+    UPDATE tasks SET status = 'running', begun = begun + 1, started_at = at, node_id = node, lease_until = until, progress = 0,
+        leftovers = leftovers OR status = 'running' -- what its last holder stored is there, however it ends now
     WHERE id = id_ AND (status = 'queued' OR (status = 'running' AND lease_until < at))
     RETURNING * INTO task;
     IF FOUND THEN
@@ -120,7 +121,7 @@ END $$;
 CREATE FUNCTION tasks_hand_back(id_ uuid, node uuid, counted integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE tasks SET status = 'queued', begun = begun - 1 + counted,
-        started_at = NULL, node_id = NULL, lease_until = NULL, progress = 0
+        started_at = NULL, node_id = NULL, lease_until = NULL, progress = 0, leftovers = true
     WHERE id = id_ AND status = 'running' AND node_id = node AND has_job;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'not running' USING ERRCODE = 'LM004';
@@ -228,8 +229,8 @@ CREATE INDEX job_places_next ON job_places (line_id, priority DESC, subject_id) 
 -- Into the queue, unless it is there already. `rank`: how many of its line are in it; whoever has few goes first.
 CREATE FUNCTION jobs_enqueue(kind text, subject uuid, priority_ smallint, rank integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM jobs_pgqueuer(ARRAY[priority_ * 10000 - least(rank, 9999)], ARRAY[kind], ARRAY[uuid_send(subject)],
-        ARRAY[interval '0'], ARRAY[subject::text], ARRAY[NULL::jsonb]);
+    PERFORM FROM jobs_pgqueuer(ARRAY[priority_ * 10000 - least(rank, 9999)], ARRAY[kind], ARRAY[uuid_send(subject)],
+        ARRAY[interval '0'], ARRAY[subject::text], ARRAY[NULL::jsonb]) AS made (ord bigint, id bigint);
     PERFORM pg_notify('limner_jobs', kind);
 END $$;
 

@@ -179,7 +179,7 @@ BEGIN
         UPDATE webhook_endpoints SET failing_since = NULL, paused_at = NULL, last_success_at = at
         WHERE account_id = message.account_id AND origin = message.origin
             AND (failing_since IS NOT NULL OR last_success_at IS NULL OR last_success_at <= at - interval '1 second');
-    ELSE
+    ELSIF pause_after IS NOT NULL THEN -- else the failure is not the receiver's
         SELECT * INTO STRICT endpoint FROM webhook_endpoints
         WHERE account_id = message.account_id AND origin = message.origin FOR UPDATE;
         endpoint_paused_ := endpoint.paused_at IS NULL AND coalesce(endpoint.failing_since <= at - pause_after, false);

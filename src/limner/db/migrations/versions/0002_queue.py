@@ -10,10 +10,10 @@ from limner.db.queue_names import queue_names
 revision = "0002"
 down_revision = "0001"
 
-# The library's statement, so that admission can enqueue in the one statement that it is.
+# The library's statement, so that admission can enqueue in the one statement that it is. In PL/pgSQL, which keeps its plan.
 _ENQUEUE: Final = """
 CREATE FUNCTION jobs_pgqueuer(integer[], text[], bytea[], interval[], text[], jsonb[])
-RETURNS TABLE (ord bigint, id bigint) LANGUAGE sql AS $limner$ {statement} $limner$;
+RETURNS SETOF record LANGUAGE plpgsql AS $limner$ BEGIN RETURN QUERY {statement}; END $limner$;
 """
 
 
@@ -22,5 +22,5 @@ def upgrade() -> None:
     environment, queue = QueryBuilderEnvironment(queue_names()), QueryQueueBuilder(queue_names())
     run_script(environment.build_install_query())
     run_script(environment.build_optimize_autovacuum_query())
-    run_script(_ENQUEUE.format(statement=queue.build_enqueue_query("skip")))
+    run_script(_ENQUEUE.format(statement=queue.build_enqueue_query("skip").rstrip()))
     run_sql(revision)

@@ -100,6 +100,11 @@ WORDS: Final[Mapping[str, Words]] = {
     "cancelled": _same(409, "canceled", "cancelled", INVALID, "Somebody with a key of the account has cancelled it."),
     "no_such_message": _same(404, "not_found", "not_found", INVALID, "Check the id, and that the task is yours."),
     "message_under_way": _same(409, "not_applied", "conflict", INVALID, "Wait until it is delivered or has failed."),
+    "no_such_inbox": _same(404, "not_found", "not_found", INVALID, "Check the address, and that the inbox is yours."),
+    "no_such_request": _same(404, "not_found", "not_found", INVALID, "An inbox keeps the last requests only."),
+    "inbox_ended": _same(410, "not_found", "inbox_ended", INVALID, "Make a new inbox."),
+    "inbox_busy": _same(429, "too_many_requests", "rate_limit_exceeded", _RATE, "Wait for `Retry-After`."),
+    "too_many_inboxes": _same(429, "too_many_requests", "too_many_inboxes", _RATE, "Delete an inbox, or wait."),
     "interrupted": _same(503, "busy", "service_unavailable", _OVERLOADED, "Try again."),
     "internal": _same(500, "api_error", "internal_error", _SERVER, "Tell the operator the trace id."),
     "file_missing": _same(404, "not_found", "not_found", INVALID, "Paint it again."),
@@ -108,9 +113,16 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "link_forged": _same(403, "forbidden", "link_invalid", INVALID, "Use the link exactly as it was answered."),
     "range_unsatisfiable": _same(416, "bad_request", "range_not_satisfiable", INVALID, "Ask within the file's length."),
+    "metrics_refused": _same(
+        403, "forbidden", "forbidden", INVALID, "Ask from the server's own machine, or set `server.metrics_token`."
+    ),
+    "metrics_token_wrong": _same(
+        401, "invalid_token", "invalid_metrics_token", INVALID, "Send what `server.metrics_token` says."
+    ),
     # Only the management commands and, later, the console raise these.
     "no_such_account": _same(404, "not_found", "not_found", INVALID, "`limner accounts list` shows all."),
     "account_exists": _same(409, "duplication", "conflict", INVALID, "Choose another name."),
+    "not_to_retry": _same(409, "not_applied", "conflict", INVALID, "`limner tasks list --status failed` shows some."),
     "no_such_key": _same(404, "not_found", "not_found", INVALID, "`limner keys list` shows all."),
 }
 

@@ -48,7 +48,7 @@ def preference(header: str | None) -> Preference:
     return Preference(respond_async=respond_async, wait_seconds=wait, applied=", ".join(applied))
 
 
-def terms(  # noqa: PLR0913 - one for each thing that has a say
+def terms(
     ask: Ask,
     manner: Manner,
     preferred: Preference,

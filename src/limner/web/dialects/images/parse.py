@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -98,9 +99,11 @@ _TYPES: Final = {
     "int_from_float": "a whole number",
     "int_parsing_size": "a smaller number",
     "string_unicode": "valid text",
+    "list_type": "a list",
 }
 _ESCAPED_NUL: Final = rb"\u0000"
 _POSITION: Final = re.compile(r"Invalid JSON: (.*)")
+_EXAMPLE: Final = '{"model": "dall-e-3", "prompt": "A cute baby sea otter"}'
 _NAMES: Final = tuple(field.alias or name for name, field in GenerationBody.model_fields.items())
 
 
@@ -119,12 +122,12 @@ def generation(body: bytes, *, dialect: Dialect) -> tuple[Ask, Manner]:
     """What the body asks for, and how. Raises `MalformedJson`, `InvalidType`, `MissingParameter`, `UnknownParameter` or `NotOffered`."""
     if not body.strip():
         raise MalformedJson(
-            'the body is empty: send JSON such as {"model": "dall-e-3", "prompt": "A cute baby sea otter"}'
+            f"the body is empty: send JSON such as {_EXAMPLE}"
         )
     try:
         parsed = GenerationBody.model_validate_json(body)
     except ValidationError as error:
-        raise _problem(error) from None
+        raise fault_of(error, names=_NAMES, example=_EXAMPLE) from None
     if _ESCAPED_NUL in body:
         _refuse_nul(parsed)
     for name, value in (("stream", parsed.stream), ("partial_images", parsed.partial_images)):
@@ -181,8 +184,8 @@ def _refuse_nul(parsed: GenerationBody) -> None:
             raise InvalidValue(f"{name} must not contain the character NUL (\\u0000)", param=name)
 
 
-def _problem(error: ValidationError) -> Problem:
-    """The first fault, in words. One at a time: whoever mends it sends the request again anyway."""
+def fault_of(error: ValidationError, *, names: Sequence[str], example: str) -> Problem:
+    """The first fault of a body that has fields of these names, in words. One at a time: whoever mends it sends the request again anyway."""
     fault = error.errors(include_url=False, include_input=False)[0]
     name = str(fault["loc"][0]) if fault["loc"] else ""
     match fault["type"]:
@@ -190,12 +193,11 @@ def _problem(error: ValidationError) -> Problem:
             found = _POSITION.search(fault["msg"])
             return MalformedJson(f"the body is not valid JSON: {found[1] if found else fault['msg']}")
         case "model_type":
-            return MalformedJson(
-                'the body must be a JSON object, such as {"model": "dall-e-3", "prompt": "A cute baby sea otter"}'
-            )
+            return MalformedJson(f"the body must be a JSON object, such as {example}")
         case "extra_forbidden":
-            near = difflib.get_close_matches(name[:80], _NAMES, n=1)
+            near = difflib.get_close_matches(name[:80], names, n=1)
             hint = f": did you mean '{near[0]}'?" if near else ": leave it out"
             return UnknownParameter(f"there is no parameter '{name[:80]}'{hint}", param=name[:80])
         case kind:
-            return InvalidType(f"{name} must be {_TYPES.get(kind, fault['msg'])}", param=name)
+            each = "each of " if len(fault["loc"]) > 1 else ""
+            return InvalidType(f"{each}{name} must be {_TYPES.get(kind, fault['msg'])}", param=name)

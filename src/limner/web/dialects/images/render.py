@@ -21,8 +21,9 @@ from limner.limits.service import TooManyRequests
 from limner.tasks.models import Task
 from limner.web.dialects.images.differences import Dialect, dialect_of
 
-TASKS_PATH: Final = "/v1/images/tasks"
-_LOOK_AGAIN_SECONDS: Final = "2"
+TASKS_PATH: Final = "/images/tasks"
+LOOK_AGAIN_SECONDS: Final = "2"
+"""How long to wait before asking again for a task that is open."""
 _EXPIRED: Final = "file_missing"
 _RETRY_AFTER_SECONDS_MAX: Final = 120  # the OpenAI SDK does not retry at all when it is told to wait for longer
 _QUOTA_CODES: Final = frozenset({"credits_used_up", "spend_limit_reached"})
@@ -33,8 +34,12 @@ def result_body(result: Result, *, trace_id: str) -> bytes:
     head = {"created": result.created_at_seconds}
     usage = {"usage": _usage(result, result.spec)} if result.spec else {}
     tail = {**usage, "task_id": str(result.task_id), "trace_id": trace_id}
-    pictures = b",".join(_picture(image.revised_prompt, image.url, image.data) for image in result.images)
-    return b'%b,"data":[%b],%b' % (orjson.dumps(head)[:-1], pictures, orjson.dumps(tail)[1:])
+    return b'%b,"data":%b,%b' % (orjson.dumps(head)[:-1], pictures(result), orjson.dumps(tail)[1:])
+
+
+def pictures(result: Result) -> bytes:
+    """The list of pictures."""
+    return b"[%b]" % b",".join(_picture(image.revised_prompt, image.url, image.data) for image in result.images)
 
 
 def _picture(revised_prompt: str, url: str | None, data: bytes | None) -> bytes:
@@ -74,11 +79,11 @@ def submitted_body(task: Task) -> bytes:
     return orjson.dumps({"task_id": str(task.id)})
 
 
-def submitted_headers(submitted: Submitted, *, dialect: Dialect, preference: str) -> dict[str, str]:
-    """Where to ask for the task, and what of the caller's wishes was heeded."""
-    waiting = {"location": f"{TASKS_PATH}/{submitted.task.id}", "retry-after": _LOOK_AGAIN_SECONDS}
+def submitted_headers(submitted: Submitted, *, task: Task, dialect: Dialect, preference: str) -> dict[str, str]:
+    """Where to ask for the task, which is `task` by now, and what of the caller's wishes was heeded."""
+    waiting = {"location": f"{dialect.prefix}{TASKS_PATH}/{task.id}", "retry-after": LOOK_AGAIN_SECONDS}
     return {
-        **(waiting if dialect.accepted == HTTPStatus.ACCEPTED and submitted.task.is_open else {}),
+        **(waiting if dialect.accepted == HTTPStatus.ACCEPTED and task.is_open else {}),
         **({"preference-applied": preference} if preference else {}),
         **(allowance_headers(submitted.allowance) if submitted.allowance else {}),
         **({"idempotency-replayed": "true"} if submitted.is_repeat else {}),

@@ -5,6 +5,8 @@ What OpenAPI should know of them is in `openapi.py`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,9 +15,10 @@ from starlette.routing import Route
 from limner.catalog import rules as catalog_rules
 from limner.flow.admit import authenticate, recognise
 from limner.flow.generate import delivery_of, generate
-from limner.flow.house import House
+from limner.flow.history import tell
 from limner.flow.submit import Submitted, submit
-from limner.web.dialects.images import manners, parse, render
+from limner.flow.wait import until_ended
+from limner.web.dialects.images import manners, parse, render, tasks
 from limner.web.dialects.images.differences import DIALECTS, Dialect
 from limner.web.site import Respond, house_of, route
 from limner.web.trace import trace_id_of
@@ -31,6 +34,7 @@ def routes() -> list[Route]:
             route(f"{dialect.prefix}/images/generations", _generations(dialect), methods=["POST"]),
             route(f"{dialect.prefix}/models", _models(dialect), methods=["GET"]),
             route(f"{dialect.prefix}/models/{{name:path}}", _model(dialect), methods=["GET"]),
+            *tasks.routes(dialect),
         ]
     return found
 
@@ -54,15 +58,9 @@ def _generations(dialect: Dialect) -> Respond:
         )
         trace_id = manner.trace_id or trace_id_of(request.scope)
         if terms.is_async:
-            submitted = await submit(
-                house,
-                principal=principal,
-                ask=ask,
-                trace_id=trace_id,
-                terms=terms,
-                wait_seconds=manners.wait_seconds(manner, preferred) or 0,
-            )
-            return await _accepted(house, submitted, dialect=dialect, preferred=preferred)
+            submitted = await submit(house, principal=principal, ask=ask, trace_id=trace_id, terms=terms)
+            wait = manners.wait_seconds(manner, preferred)
+            return await _accepted(request, submitted, dialect=dialect, wait_seconds=wait, applied=preferred.applied)
         delivery = await generate(house, principal=principal, ask=ask, trace_id=trace_id, terms=terms)
         return Response(
             render.result_body(delivery.result, trace_id=delivery.trace_id),
@@ -74,21 +72,24 @@ def _generations(dialect: Dialect) -> Respond:
 
 
 async def _accepted(
-    house: House, submitted: Submitted, *, dialect: Dialect, preferred: manners.Preference
+    request: Request, submitted: Submitted, *, dialect: Dialect, wait_seconds: float | None, applied: str
 ) -> Response:
-    """The task's id at once; or its answer, if it has one by now and somebody waited for it."""
-    task = submitted.task
-    headers = render.submitted_headers(submitted, dialect=dialect, preference=preferred.applied)
-    if task.is_open or not submitted.was_waited_for:
+    """The task's id at once. Of a task that was waited for, its answer, or else what there is to tell of it."""
+    house, task = house_of(request), submitted.task
+    if wait_seconds:
+        task = await tasks.while_there(request, until_ended(house, task_id=task.id, seconds=wait_seconds))
+    headers = render.submitted_headers(submitted, task=task, dialect=dialect, preference=applied)
+    if wait_seconds and not task.is_open:
+        delivery = await delivery_of(house, task=task, admitted=None)
         return Response(
-            render.submitted_body(task), status_code=dialect.accepted, media_type=_JSON, headers=headers
+            render.result_body(delivery.result, trace_id=task.trace_id),
+            media_type=_JSON,
+            headers=render.delivery_headers(replace(delivery, is_repeat=submitted.is_repeat)) | headers,
         )
-    delivery = await delivery_of(house, task=task, admitted=None)
-    return Response(
-        render.result_body(delivery.result, trace_id=task.trace_id),
-        media_type=_JSON,
-        headers=render.delivery_headers(delivery) | headers,
-    )
+    if wait_seconds is not None and not dialect.is_vendor:
+        told = await tell(house, account_id=task.account_id, task_id=task.id)
+        return tasks.task_response(house, told, dialect=dialect, status=dialect.accepted, headers=headers)
+    return Response(render.submitted_body(task), status_code=dialect.accepted, media_type=_JSON, headers=headers)
 
 
 def _models(_dialect: Dialect) -> Respond:
