@@ -33,6 +33,9 @@ test: $(DEV) ## Set everything up and run every test
 servers: ## Install the PostgreSQL that some tests start (Debian or Ubuntu, as root); without it they are skipped
 	@sh tools/setup-servers.sh
 
+fault: $(DEV) ## Kill nodes 300 times under load (LIMNER_FAULT_KILLS says otherwise) and break what they need
+	@LIMNER_FAULT_KILLS="$${LIMNER_FAULT_KILLS:-300}" $(BIN)/pytest --numprocesses=0 -o faulthandler_timeout=1800 tests/fault $(ARGS)
+
 check: lint types imports docs-check ## Everything that is checked without running it: the four below
 
 lint: $(DEV) ## Style and faults that can be seen, by ruff
@@ -87,4 +90,4 @@ $(DEV): requirements-dev.lock tests/support/receivers/package-lock.json $(RUN)
 	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements-dev.lock
 	@touch $@
 
-.PHONY: serve paint setup test servers check lint types imports docs-check format docs bench thermometer lock build clean help
+.PHONY: serve paint setup test fault servers check lint types imports docs-check format docs bench thermometer lock build clean help

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 import shutil
 import sys
@@ -64,6 +65,15 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Whoever began the run stops the PostgreSQL that its workers have shared, by having it open when it ends."""
+    factory: pytest.TempPathFactory | None = getattr(session.config, "_tmp_path_factory", None)
+    if "PYTEST_XDIST_WORKER" not in os.environ and factory is not None:
+        folder = factory.getbasetemp() / "postgres"
+        if (folder / "postmaster.pid").exists():
+            _done(open_embedded(folder))
+
+
 @contextmanager
 def _taking_turns(path: Path) -> Iterator[None]:
     """Workers come one by one."""
@@ -92,7 +102,13 @@ def server_url(run_folder: Path) -> str:
     if given:
         return given
     with _taking_turns(run_folder / "postgres.lock"):
-        url = _done(open_embedded(run_folder / "postgres"))
+        folder = run_folder / "postgres"
+        url = _done(open_embedded(folder))
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            # Workers come and go as they run out of tests: the server is the whole run's, see pytest_sessionfinish.
+            register = folder / ".handle_pids.json"
+            users = json.loads(register.read_text())
+            register.write_text(json.dumps(sorted({*users, os.getppid()})))
         # What is lost when this machine dies is a test run.
         for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
             _done(_on_server(url, f"ALTER SYSTEM SET {setting}"))

@@ -10,10 +10,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import requests
 
-from support.server import Server
+from support.server import Server, start
 
 SECONDS = 60
 
@@ -90,3 +91,17 @@ def test_a_program_can_wait_for_one_callback(server: Server, fresh_database_url:
     assert (request["path"], request["task_id"]) == ("/done", task_id)
     assert json.loads(request["body"])["success"] is True
     assert url.rpartition("/")[2] not in server.log.read_text()
+
+
+def test_a_server_that_stops_does_not_wait_for_whoever_watches(tmp_path: Path, database_url: str) -> None:
+    own = start(tmp_path / "data", database_url=database_url, environ={"LIMNER_SERVER__STOP_SECONDS": "600"})
+    headers = {"authorization": f"Bearer {own.owner_key}"}
+    inbox = requests.post(f"{own.url}/v1/inboxes", headers=headers, timeout=SECONDS).json()
+    events = f"{own.url}/v1/inboxes/{inbox['token']}/events"
+    with requests.get(events, headers=headers, stream=True, timeout=SECONDS) as watching:
+        heard = watching.iter_lines()
+        assert next(heard).startswith(b": ")
+
+        assert own.stop() == 0
+
+        assert list(heard) == [b""]

@@ -15,6 +15,7 @@ import pytest
 import requests
 from PIL import Image
 
+from support.receiver import receiver
 from support.server import Server
 
 PROGRAM = """import requests
@@ -110,12 +111,21 @@ def test_the_other_values_of_the_seed(server: Server, old: str, new: str) -> Non
     assert len(printed_by(server, payload.replace(old, new))["data"]) == 1
 
 
-def test_a_callback_is_not_offered_yet_and_says_so(server: Server) -> None:
-    body = printed_by(server, CALLBACK)
+def test_the_seed_s_asynchronous_program_and_what_its_receiver_gets(server: Server) -> None:
+    with receiver() as inbox:
+        body = printed_by(server, CALLBACK.replace("https://webhook.site", inbox.url))
+        posted = inbox.posted(seconds=20)
 
-    assert body["success"] is False
-    assert body["error"]["code"] == "api_not_implemented"
-    assert body["error"]["param"] == "callback_url"
+    assert set(body) == {"task_id"}
+    assert posted.path == "/3d32690d-6780-4187-a65c-870061e8c8ab"
+    assert posted.headers["content-type"] == "application/json"
+    told = json.loads(posted.body)
+    assert list(told) == ["success", "task_id", "trace_id", "data"]
+    assert (told["success"], told["task_id"]) == (True, body["task_id"])
+    assert {"created", "data"} <= set(told["data"])
+    (picture,) = told["data"]["data"]
+    assert set(picture) == {"revised_prompt", "url"}
+    assert requests.get(picture["url"], timeout=30).status_code == 200
 
 
 def test_the_body_without_the_comma_is_told_where_it_is_missing(server: Server) -> None:

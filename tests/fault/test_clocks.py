@@ -170,8 +170,8 @@ async def test_nodes_take_the_databases_time_whatever_their_machines_say(house: 
     # Of ten seconds it gave up one at most: leases of others are never cut short by a leap.
     assert timedelta(seconds=8.9) < astray.now() - before < timedelta(seconds=9.1)
 
-    for _ in range(30):
+    for _ in range(70):
         ticks[0] += 3600
         astray.follow(SystemClock().now() + timedelta(seconds=ticks[0]))
     true = SystemClock().now() + timedelta(seconds=ticks[0])
-    assert abs((astray.now() - true).total_seconds()) < 60, "in two days and a half it has made good six hours"
+    assert abs((astray.now() - true).total_seconds()) < 60, "in three days it has made good six hours"

@@ -34,7 +34,7 @@ async def test_a_server_and_a_worker_on_one_data_folder(
     assert found.accepted > kills
 
 
-async def test_two_servers_and_two_workers_with_postgresql_and_s3(
+async def test_two_servers_and_two_workers_with_postgresql_and_s3(  # noqa: PLR0917 - fixtures
     tmp_path: Path,
     external_postgres: ExternalPostgres,
     s3_server: S3Server,
@@ -58,7 +58,9 @@ async def test_two_servers_and_two_workers_with_postgresql_and_s3(
     workers = [Node(tmp_path / name, command="worker", environ=shared) for name in ("three", "four")]
     with Receiver().open() as receiver, running(*servers, *workers):
         async with looking_in(tmp_path / "five", database_url=database_url, storage_url=storage_url) as house:
-            load = callers([server.url for server in servers], await keys_of_people(house), receiver=receiver, seed=seed)
+            load = callers(
+                [server.url for server in servers], await keys_of_people(house), receiver=receiver, seed=seed
+            )
             with load.running():
                 await asyncio.to_thread(kill_at_random, [*servers, *workers], times=kills, seed=seed)
             found = await reckon(house, load=load, heard=receiver.delivered)

@@ -84,10 +84,10 @@ async def test_a_folder_of_pictures_that_is_not_to_be_had(
             found = await reckon(house, load=load, heard=receiver.delivered)
     say(f"folder away: {found}; refused {dict(load.refused)}")
     assert found.wrong == []
-    assert load.refused["500 storage_failed"] or found.by_status.get("failed"), "nobody noticed"
+    assert found.by_status.get("failed"), "nobody noticed"
 
 
-async def test_an_s3_server_that_refuses_and_then_hangs(
+async def test_an_s3_server_that_refuses_and_then_hangs(  # noqa: PLR0917 - fixtures
     tmp_path: Path,
     fresh_database_url: str,
     s3_server: S3Server,
@@ -121,7 +121,7 @@ async def test_an_s3_server_that_refuses_and_then_hangs(
             found = await reckon(house, load=load, heard=receiver.delivered)
     say(f"S3 refuses and hangs: {found}; refused {dict(load.refused)}")
     assert found.wrong == []
-    assert any("storage" in what for what in load.refused), f"nobody noticed: {dict(load.refused)}"
+    assert found.by_status.get("failed") or found.begun_again, "nobody noticed"
 
 
 def moody(seed: int) -> Callable[[str, int], Answer]:
@@ -191,7 +191,7 @@ async def test_a_receiver_that_never_answers_well_is_still_on_schedule(
                 await asyncio.sleep(2)
             async with house.database.statement() as tx:
                 async with asyncio.timeout(60):
-                    while await tx.value(
+                    while await tx.value(  # noqa: ASYNC110 - others change it
                         "SELECT (SELECT count(*) FROM tasks WHERE status IN ('queued', 'running'))"
                         " + (SELECT count(*) FROM webhook_messages WHERE tried < 2)"
                         " + (SELECT count(*) FROM pgqueuer)"

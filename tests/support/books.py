@@ -139,9 +139,7 @@ async def examine(
         if row is not None and row["callback"] != "delivered":
             wrong.append(f"the callback of {task_id} was answered well and is {row['callback']}")
     stored = {
-        key
-        for day in {f"{row['created_at']:%Y-%m-%d}/" for row in rows.values()}
-        async for key in storage.keys(day)
+        key for day in {f"{row['created_at']:%Y-%m-%d}/" for row in rows.values()} async for key in storage.keys(day)
     }
     findings = Findings(
         accepted=len(promises),

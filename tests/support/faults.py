@@ -114,11 +114,13 @@ class Node:
 
 @contextmanager
 def running(*nodes: Node) -> Iterator[None]:
-    """All of them, started one after the other: the first makes the database. At the end of the block they are stopped."""
+    """All of them; the first makes the database before the others start. At the end of the block they are stopped."""
     try:
-        for node in nodes:
-            node.start()
-            node.wait_until_up()
+        for some in (nodes[:1], nodes[1:]):
+            for node in some:
+                node.start()
+            for node in some:
+                node.wait_until_up()
         yield
         for node in nodes:
             node.stop()

@@ -181,8 +181,8 @@ class Load:
                     if answer.status_code == 200:
                         return str(answer.json()["task_id"])
                     self.refused[f"{answer.status_code} {answer.json()['error']['code']}"] += 1
-                    if answer.status_code < 500:
-                        return None
+                    if answer.status_code != 503:
+                        return None  # an answer for good: asked again with the same key, it would be the same
             except requests.RequestException as error:
                 self.refused[type(error).__name__] += 1
             time.sleep(0.3)

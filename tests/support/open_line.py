@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -71,9 +72,9 @@ class Line:
         return found
 
     async def until(self, *names: str, seconds: float = 5) -> list[Event]:
-        """The events, once each of these has come."""
+        """The events, once each of these has come, as often as it is named."""
         async with asyncio.timeout(seconds):
-            while not set(names) <= {event.name for event in self.events}:
+            while Counter(names) - Counter(event.name for event in self.events):
                 self._heard.clear()
                 await self._heard.wait()
         return self.events

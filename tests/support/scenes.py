@@ -53,7 +53,13 @@ async def reckon(house: House, *, load: Load, heard: Mapping[str, list[bool]], s
 
 
 def callers(
-    urls: list[str], keys: list[str], *, receiver: Receiver | None, seed: int, per_second: float = 8, sync_share: float = 0.3
+    urls: list[str],
+    keys: list[str],
+    *,
+    receiver: Receiver | None,
+    seed: int,
+    per_second: float = 8,
+    sync_share: float = 0.3,
 ) -> Load:
     """The usual load."""
     return Load(

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from limner.db import Database
     from limner.inboxes.models import Inbox, Received
 
+_OWNER: Final = "owner"
 _COLUMNS: Final = 100
 _ANSWER_SECONDS: Final = 2
 
 
 @click.command(short_help="Make an address to try callbacks with, and show what comes there.")
 @click.argument("inbox", required=False)
-@click.option("--account", metavar="NAME", default="owner", show_default=True, help="Whose inbox it is.")
+@click.option("--account", metavar="NAME", default=_OWNER, show_default=True, help="Whose inbox it is.")
 @click.option("--name", default="", help="What to call it in lists.")
 @click.option("--list", "as_list", is_flag=True, help="List the account's inboxes, and make none.")
 @click.option("--once", is_flag=True, help="End after the first request.")
@@ -112,7 +113,8 @@ class _Watching:
         self._say("")
         self._say(f"  {_label('Inbox')}{click.style(address_of(inbox, public_url=reach.url), bold=True)}")
         self._say(f"  {_label('Until')}{shown_time(inbox.expires_at)} UTC")
-        self._say(f"  {_label('Again')}limner inbox {inbox.token}")
+        whose = "" if self.account == _OWNER else f" --account {self.account}"
+        self._say(f"  {_label('Again')}limner inbox {inbox.token}{whose}")
         self._say("")
         if not await asyncio.to_thread(_answers, reach.url):
             note = click.style("Note", fg="yellow", bold=True)

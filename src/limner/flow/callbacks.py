@@ -18,6 +18,7 @@ from uuid import UUID
 import orjson
 
 from limner.db import DatabaseUnavailable
+from limner.db.steps import FORGIVING
 from limner.flow import spans
 from limner.flow.deliver import Result, kept_result
 from limner.flow.house import House
@@ -32,7 +33,7 @@ from limner.tasks import service as tasks
 from limner.tasks.models import Task
 from limner.webhooks import rules as webhook_rules
 from limner.webhooks import service as webhooks
-from limner.webhooks.models import GiveUp, Message, Recorded, Verdict
+from limner.webhooks.models import Delivered, GiveUp, Message, Recorded, Verdict
 
 _JITTER: Final = SystemRandom()
 _SUCCESS: Final = range(200, 300)
@@ -181,22 +182,24 @@ async def _headers(house: House, message: Message, body: bytes) -> dict[str, str
 
 async def _record(house: House, message: Message, *, started_at: datetime, outcome: _Outcome) -> Recorded:
     now, policy = house.clock.now(), house.callback_policy
-    async with house.database.transaction() as tx:
-        recorded = await webhooks.record_attempt(
-            tx,
-            message=message,
-            started_at=started_at,
-            seconds=outcome.seconds,
-            status_code=outcome.status_code,
-            answer=outcome.answer,
-            error=outcome.error,
-            verdict=_verdict(house, message, outcome, now=now),
-            now=now,
-            pause_after=None if outcome.is_ours else policy.pause_after,
-        )
-        # A receiver that answers nothing well is tried one by one, so that many such do not fill all hands.
-        is_well = recorded.status == "delivered" or outcome.is_ours
-        await tx.together(jobs.leave(subject_id=message.id, width=policy.endpoint_concurrent if is_well else 1))
+    verdict = _verdict(house, message, outcome, now=now)
+    attempt = webhooks.record_attempt(
+        message=message,
+        started_at=started_at,
+        seconds=outcome.seconds,
+        status_code=outcome.status_code,
+        answer=outcome.answer,
+        error=outcome.error,
+        verdict=verdict,
+        now=now,
+        pause_after=None if outcome.is_ours else policy.pause_after,
+    )
+    # A receiver that answers nothing well is tried one by one, so that many such do not fill all hands.
+    is_well = isinstance(verdict, Delivered) or outcome.is_ours
+    leave = jobs.leave(subject_id=message.id, width=policy.endpoint_concurrent if is_well else 1)
+    # Not shared with other callers' statements: those would lock the lines of several receivers, in no agreed order.
+    async with house.database.statement() as tx:
+        _, recorded, _ = await tx.together(FORGIVING, attempt, leave)
     house.measures.called_back(status=recorded.status, seconds=outcome.seconds)
     event(
         _log,

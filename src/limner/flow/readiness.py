@@ -106,7 +106,7 @@ class Readiness:
         if not signs.listening.is_set():
             return "the connection that hears of new jobs is not up; it is being made anew"
         if signs.has_crews and not signs.crews_run:
-            return "this process takes no jobs from the queue"
+            return "this process takes no jobs from the queue: it has only just started, or its loops have ended"
         async with self._house.database.statement() as tx:
             await jobs.answers(tx)
         return None

@@ -61,7 +61,7 @@ class WrongMethod(Problem):
 class Door:
     """ASGI middleware around the whole application.
 
-    `quiet`: the routes that only the log at debug tells of. `larger`: by how their paths begin, what takes other bodies
+    `quiet`: the routes that only the log at debug tells of, and no trace. `larger`: by how their paths begin, what takes other bodies
     than `body_bytes_max`; they must not keep them in memory.
     """
 
@@ -90,7 +90,7 @@ class Door:
         scope["app"] = self
         furnish(scope, self._house)
         tracer = self._house.tracer
-        if not tracer.is_on:
+        if not tracer.is_on or scope["path"] in self._quiet:
             await self._serve(scope, receive, visit)
             return
         with tracer.span(scope["method"], kind="server", origin=trace.origin_in(scope)) as span:

@@ -24,10 +24,7 @@ _COLUMNS: Final = (
 
 TAKE: Final = f"SELECT {_COLUMNS} FROM webhooks_take($1, $2)"
 
-RECORD: Final = """
-SELECT number_ AS number, status_ AS status, next_at_ AS next_at, endpoint_paused_ AS endpoint_paused
-FROM webhooks_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-"""
+RECORD: Final = "webhooks_record({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})"
 
 MESSAGE: Final = f"SELECT {_COLUMNS} FROM webhook_messages WHERE id = $1 AND ($2::uuid IS NULL OR account_id = $2)"
 

@@ -109,7 +109,9 @@ class StandardCheck:
         self._timestamp = int(timestamp) if is_time and message_id and "." not in message_id and self._given else None
         # The very text of the header, as it was signed: a time may be written with zeros before it.
         begun = _raw(f"{message_id}.{timestamp}.")
-        self._made = [hmac.new(secret, begun, hashlib.sha256) for secret in secrets] if self._timestamp is not None else []
+        self._made = (
+            [hmac.new(secret, begun, hashlib.sha256) for secret in secrets] if self._timestamp is not None else []
+        )
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece of the body."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from limner.db import Tx
@@ -95,8 +95,7 @@ async def take(tx: Tx, *, id_: UUID, now: datetime) -> Message | None:
     return Message(**dict(row)) if row else None
 
 
-async def record_attempt(
-    tx: Tx,
+def record_attempt(
     *,
     message: Message,
     started_at: datetime,
@@ -107,30 +106,36 @@ async def record_attempt(
     verdict: Verdict,
     now: datetime,
     pause_after: timedelta | None = PAUSE_AFTER,
-) -> Recorded:
-    """Write down how an attempt went, and what follows for the message and its receiver. One statement.
+) -> Step[Recorded]:
+    """Write down how an attempt went, and what follows for the message and its receiver.
 
     `message` is what `take` gave before the attempt, `answer` what was read of the receiver's body, `error` why there
     was no answer. Two workers may have tried the same message: each attempt is kept and numbered, the one recorded first
     decides, and of a later one only a success counts. `pause_after` None: the failure is not the receiver's.
     """
-    row = await tx.row(
-        queries.RECORD,
-        message.id,
-        message.attempts,
-        message.tried,
-        started_at,
-        max(0.0, seconds),
-        status_code,
-        rules.shown_answer(answer),
-        rules.shown_error(error) if error is not None else None,
-        _outcome(verdict),
-        verdict.at if isinstance(verdict, Retry) else None,
-        pause_after,
-        now,
+    return Step(
+        call=queries.RECORD,
+        arguments=(
+            message.id,
+            message.attempts,
+            message.tried,
+            started_at,
+            max(0.0, seconds),
+            status_code,
+            rules.shown_answer(answer),
+            rules.shown_error(error) if error is not None else None,
+            _outcome(verdict),
+            verdict.at if isinstance(verdict, Retry) else None,
+            pause_after,
+            now,
+        ),
+        read=_recorded,
     )
-    assert row is not None
-    return Recorded(**dict(row))
+
+
+def _recorded(row: Sequence[Any]) -> Recorded:
+    number, status, next_at, endpoint_paused = row
+    return Recorded(number=number, status=status, next_at=next_at, endpoint_paused=endpoint_paused)
 
 
 def _outcome(verdict: Verdict) -> Status:

@@ -28,6 +28,7 @@ _LEASE_TURNS: Final = 3  # a lease survives two turns that fail
 _DUE_EVERY_SECONDS: Final = 1.0
 _DUE_TOGETHER_MAX: Final = 200
 _TIDY_EVERY_SECONDS: Final = 10.0
+_OPEN_AGAIN_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +111,8 @@ async def _take(house: House, queue: Queue, crews: list[Crew]) -> None:
             crew.ring()
 
     # The libraries of both take half a second to load, which no request has to wait for.
-    await queue.open()
-    await house.outbound.open()
+    await _done_at_last("queue", queue.open)
+    await _done_at_last("outbound", house.outbound.open)
     with house.bells.ringing(ring, gap=ring_all), house.signs.crews_running():
         async with asyncio.TaskGroup() as group:
             for crew in crews:
@@ -156,6 +157,18 @@ async def _again_and_again(name: str, act: Callable[[], Awaitable[object]], *, e
         except Exception as error:  # noqa: BLE001 - said out loud, and tried again
             event(_log, "loop.failed", level=logging.ERROR, loop=name, error=repr(error))
         await asyncio.sleep(every_seconds)
+
+
+async def _done_at_last(name: str, act: Callable[[], Awaitable[object]]) -> None:
+    """Try until it goes well: a node that cannot begin now (the database is away, say) begins later."""
+    while True:
+        try:
+            await act()
+        except Exception as error:  # noqa: BLE001 - said out loud, and tried again
+            event(_log, "opening.failed", level=logging.ERROR, what=name, error=repr(error))
+            await asyncio.sleep(_OPEN_AGAIN_SECONDS)
+        else:
+            return
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -52,8 +52,7 @@ async def _tried(
     now = house.clock.now() - ago
     async with house.database.transaction() as tx:
         (message,) = await webhooks.messages(tx, task_id=task.id, count=1)
-        await webhooks.record_attempt(
-            tx,
+        attempt = webhooks.record_attempt(
             message=message,
             started_at=now,
             seconds=0.25,
@@ -63,6 +62,7 @@ async def _tried(
             verdict=verdict,
             now=now,
         )
+        await tx.together(attempt)
         return await webhooks.message(tx, id_=message.id)
 
 

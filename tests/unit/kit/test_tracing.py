@@ -146,6 +146,16 @@ async def test_a_trace_that_its_caller_does_not_record_is_not_sent(
     assert [span.name for span in await spans(tracer, collector)] == ["GET /openapi.json"]
 
 
+async def test_whoever_asks_every_second_how_it_goes_is_not_traced(
+    traced: House, tracer: OtlpTracer, collector: Ear
+) -> None:
+    async with client_of(traced) as client:
+        for path in ("/healthz", "/readyz", "/metrics", "/"):
+            await client.get(path)
+
+    assert [span.name for span in await spans(tracer, collector)] == ["GET /"]
+
+
 async def test_requests_at_the_same_time_keep_their_traces_apart(
     traced: House, tracer: OtlpTracer, collector: Ear, grace: Person
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import re
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from PIL import Image
 
 from limner.domain.money import in_credits
 from limner.flow.house import House
+from limner.web.dialects.images.routes import routes
 from support.people import Person, balance_of
 from support.wire import PREFIXES, ask, client_of
 
@@ -207,6 +210,21 @@ async def test_the_openapi_document_describes_both_prefixes(caller: httpx2.Async
     assert document["openapi"].startswith("3.")
     for prefix in PREFIXES:
         assert "post" in document["paths"][f"{prefix}/images/generations"]
+        assert "get" in document["paths"][f"{prefix}/images/tasks/{{id}}"]
+        assert "post" in document["paths"][f"{prefix}/tasks"]
+
+
+async def test_the_openapi_document_knows_every_route_and_names_each_once(caller: httpx2.AsyncClient) -> None:
+    document = (await caller.get("/openapi.json")).json()
+
+    described = {(path, method.upper()) for path, known in document["paths"].items() for method in known}
+    for one in routes():
+        for method in set(one.methods or ()) - {"HEAD"}:
+            assert (one.path.replace(":path", ""), method) in described
+    names = [one["operationId"] for known in document["paths"].values() for one in known.values()]
+    assert len(names) == len(set(names))
+    for used in re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)):
+        assert used in document["components"]["schemas"]
 
 
 async def test_head_is_get_without_a_body(house: House, grace: Person) -> None:

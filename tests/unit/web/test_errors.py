@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeAlias
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -18,6 +19,7 @@ from limner.accounts import service as accounts
 from limner.bootstrap import opened_database
 from limner.engines import EngineBusy, EngineFailed
 from limner.engines.illustrator.pool import EngineTimeout
+from limner.flow.cancel import cancel
 from limner.flow.generate import Interrupted
 from limner.flow.house import House
 from limner.flow.sweep import sweep
@@ -63,6 +65,12 @@ TOLD: dict[str, tuple[int, str, int, str, str]] = {
     "database_unavailable": (503, "busy", 503, "service_unavailable", OVERLOADED),
     "task_abandoned": (500, "api_error", 500, "task_abandoned", SERVER),
     "internal": (500, "api_error", 500, "internal_error", SERVER),
+    "queue_full": (429, "too_many_requests", 429, "queue_full", RATE),
+    "callback_refused": (400, "bad_request", 400, "invalid_callback_url", INVALID),
+    "idempotency_key_reused": (422, "duplication", 422, "idempotency_key_reused", INVALID),
+    "no_such_task": (404, "not_found", 404, "task_not_found", INVALID),
+    "task_over": (409, "not_applied", 409, "task_already_ended", INVALID),
+    "cancelled": (409, "canceled", 409, "cancelled", INVALID),
 }
 # Links have one address, which speaks as OpenAI does.
 TOLD_OF_FILES = {
@@ -74,6 +82,7 @@ TOLD_OF_FILES = {
 # Nobody is there any more to be answered, or only commands and the console ask for it.
 TOLD_ELSEWHERE = {"interrupted", "no_such_account", "account_exists", "no_such_key", "not_to_retry"}
 # Scenes of their own, beside what they are about.
+TOLD_ELSEWHERE |= {"no_such_message", "message_under_way"}
 TOLD_ELSEWHERE |= {"metrics_refused", "metrics_token_wrong"}
 TOLD_ELSEWHERE |= {"no_such_inbox", "no_such_request", "inbox_ended", "inbox_busy", "too_many_inboxes"}
 
@@ -250,6 +259,62 @@ async def internal(house: House, prefix: str) -> httpx2.Response:
     return await ask(with_painter(house, painter), await join(house, "grace"), prefix=prefix)
 
 
+@scene
+async def queue_full(house: House, prefix: str) -> httpx2.Response:
+    house = replace(house, queue_policy=replace(house.queue_policy, account_concurrent=1, account_waiting_max=1))
+    grace = await join(house, "grace")
+    made = [(await ask(house, grace, prefix=prefix, **{"async": True})).json()["task_id"] for _ in range(2)]
+    answer = await ask(house, grace, prefix=prefix, **{"async": True})
+    for id_ in made:
+        await cancel(house, task_id=UUID(id_), account_id=None)
+    return answer
+
+
+@scene
+async def callback_refused(house: House, prefix: str) -> httpx2.Response:
+    return await ask(house, await join(house, "grace"), prefix=prefix, callback_url="https://192.168.0.1/")
+
+
+@scene
+async def idempotency_key_reused(house: House, prefix: str) -> httpx2.Response:
+    grace = await join(house, "grace")
+    async with client_of(house) as client:
+        for prompt in ("an otter", "an owl"):
+            answer = await client.post(
+                f"{prefix}/images/generations",
+                json={"model": "dall-e-2", "prompt": prompt},
+                headers=grace.headers | {"idempotency-key": "order-4711"},
+            )
+    return answer
+
+
+@scene
+async def no_such_task(house: House, prefix: str) -> httpx2.Response:
+    grace = await join(house, "grace")
+    async with client_of(house) as client:
+        return await client.get(f"{prefix}/images/tasks/{UUID(int=7)}", headers=grace.headers)
+
+
+@scene
+async def task_over(house: House, prefix: str) -> httpx2.Response:
+    grace = await join(house, "grace")
+    id_ = (await ask(house, grace, prefix=prefix)).json()["task_id"]
+    async with client_of(house) as client:
+        return await client.post(f"{prefix}/images/tasks/{id_}/cancel", headers=grace.headers)
+
+
+@scene
+async def cancelled(house: House, prefix: str) -> httpx2.Response:
+    painter = Waiting()
+    house = with_painter(house, painter)
+    asking = asyncio.create_task(ask(house, await join(house, "grace"), prefix=prefix))
+    await painter.began.wait()
+    async with house.database.statement() as tx:
+        id_ = await tx.value("SELECT id FROM tasks")
+    await cancel(house, task_id=id_, account_id=None)
+    return await asking
+
+
 @pytest.fixture
 async def cut_off(house: House, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house whose database has gone away."""
@@ -408,7 +473,7 @@ async def test_a_wrong_path_is_named_with_the_right_one(house: House, path: str)
     assert answer.url == f"{PUBLIC_URL}{path}"
 
 
-@pytest.mark.parametrize("path", ["/v1/images/edits", "/openai/images/edits", "/v1/images/variations", "/openai/tasks"])
+@pytest.mark.parametrize("path", ["/v1/images/edits", "/openai/images/edits", "/v1/images/variations"])
 async def test_what_is_to_come_is_refused_as_such(house: House, path: str) -> None:
     async with client_of(house) as client:
         answer = await client.post(path, json={})

@@ -66,7 +66,7 @@ async def test_a_task_from_the_queue_to_its_end(house: House, grace: Person, pre
     async with calling(house, grace, f"{prefix}/images/tasks/{task.id}/events") as line:
         await line.until("task")
         async with at_work(house):
-            await painter.began.wait()
+            await line.until("task", "task")
             for what in (0.25, 0, 0.5, 1, None):
                 painter.may_show.put_nowait(what)
             events = await line.until("end")
@@ -183,7 +183,7 @@ async def test_a_task_that_is_performed_elsewhere_is_watched_through_the_databas
     async with calling(house, grace, f"/v1/images/tasks/{task.id}/events") as line:
         await line.until("task")
         working = asyncio.create_task(work(elsewhere, task_id=task.id))
-        await painter.began.wait()
+        await line.until("task", "task", seconds=1.5)
         for what in (0.25, 0, None):
             painter.may_show.put_nowait(what)
         events = await line.until("end", seconds=1.5)  # sooner than anybody would look by himself
@@ -193,7 +193,7 @@ async def test_a_task_that_is_performed_elsewhere_is_watched_through_the_databas
 
 
 async def until_seen(seen: list[Seen], *names: str) -> None:
-    while [type(one).__name__ for one in seen] != list(names):
+    while [type(one).__name__ for one in seen] != list(names):  # noqa: ASYNC110 - a list says nothing by itself
         await asyncio.sleep(0.01)
 
 
@@ -207,7 +207,7 @@ async def test_what_was_missed_is_found_by_looking(house: House, grace: Person) 
         async with aclosing(watch(deaf, task_id=task.id, account_id=grace.account.id, every_seconds=0.01)) as found:
             async for one in found:
                 if not isinstance(one, Quiet):
-                    seen.append(one)
+                    seen.append(one)  # noqa: PERF401 - somebody looks at it meanwhile
 
     looking = asyncio.create_task(look())
     async with asyncio.timeout(5):
@@ -258,7 +258,7 @@ async def test_a_server_that_stops_ends_its_streams(house: House, grace: Person)
         await line.until("task")
         house.news.close()
         async with asyncio.timeout(1):
-            while not line.is_over:
+            while not line.is_over:  # noqa: ASYNC110 - nothing says so
                 await asyncio.sleep(0.01)
 
     assert [event.name for event in line.events] == ["task"]  # no end: its client comes again, to another server

@@ -13,13 +13,15 @@ import httpx2
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Router
 from typing_extensions import override
 
 import limner
-from limner import storage
+from limner import config, storage
+from limner.bootstrap import opened_house
 from limner.db import Database
 from limner.flow.house import House
 from limner.flow.measures import Measures
@@ -128,7 +130,8 @@ async def test_it_says_when_jobs_are_not_taken_that_should_be(house: House) -> N
     async with at_work(house):
         pass  # and then the loops have ended, though the process goes on
 
-    assert (await get(house, "/readyz")).json()["checks"]["queue"] == "this process takes no jobs from the queue"
+    queue = (await get(house, "/readyz")).json()["checks"]["queue"]
+    assert queue == "this process takes no jobs from the queue: it has only just started, or its loops have ended"
 
 
 class Hung(memory.Plug):
@@ -354,6 +357,18 @@ def test_every_metric_is_documented_and_no_other() -> None:
     documented = {name: tuple(labels.split(", ")) if labels else () for name, labels in rows}
 
     assert documented == {metric.named.name: metric.named.labels for metric in Measures().board.metrics}
+
+
+async def test_the_settings_token_is_the_one_that_is_asked_for(database_url: str, tmp_path: Path) -> None:
+    settings = config.Settings(
+        data_dir=tmp_path,
+        server=config.Server(metrics_token=SecretStr("otters")),
+        database=config.Database(url=SecretStr(database_url), connections_max=4),
+    )
+    async with opened_house(settings, public_url=PUBLIC_URL) as house:
+        assert (await get(house, "/metrics")).status_code == 401
+        assert (await get(house, "/metrics", authorization="Bearer otters")).status_code == 200
+        assert "otters" not in repr(house)
 
 
 # Both ----------------------------------------------------------------------------------------------------------------

@@ -258,13 +258,20 @@ async def test_what_cannot_be_meant_so_is_refused_by_name(
     assert says in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'"7"', b'{"created_at_min": NaN}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'"7"'])
 async def test_what_is_no_json_object(house: House, grace: Person, content: bytes) -> None:
     async with client_of(house) as client:
         answer = await client.post("/openai/tasks", content=content, headers=grace.headers)
 
     assert answer.status_code == 400
     assert "action" in answer.json()["error"]["message"] or "JSON" in answer.json()["error"]["message"]
+
+
+async def test_no_time_is_not_a_number(house: House, grace: Person) -> None:
+    async with client_of(house) as client:
+        answer = await client.post("/openai/tasks", content=b'{"created_at_min": NaN}', headers=grace.headers)
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "created_at_min")
 
 
 async def test_it_costs_nothing_and_an_empty_account_may(house: House) -> None:

@@ -18,7 +18,7 @@ from limner.domain.problem import InvalidValue
 from limner.kit.ids import uuid7
 from limner.webhooks import rules
 from limner.webhooks.models import Check, Delivered, GiveUp, Retry, Verdict
-from support import receiver
+from support import receiving
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 ID = UUID("01941f29-7c00-7000-8000-0123456789ab")
@@ -40,7 +40,7 @@ def node_says(
     *, headers: dict[str, str], body: bytes = BODY, secret: bytes | None = NEW, callback_secret: str | None = None
 ) -> dict[str, str | None]:
     shown = rules.shown_secret(secret) if secret is not None else None
-    return receiver.node_says(headers=headers, body=body, secret=shown, callback_secret=callback_secret)
+    return receiving.node_says(headers=headers, body=body, secret=shown, callback_secret=callback_secret)
 
 
 # signing ---------------------------------------------------------------------------------------------------------------

@@ -49,14 +49,16 @@ async def _serve(settings: Settings, *, listener: socket.socket, url: str) -> No
                 spare_the_collector()
                 app = make_app(house, body_bytes_max=settings.server.body_bytes_max)
                 server = make_server(settings, app, on_ready=lambda: click.echo(banner.text()))
-                stop.is_up(lambda: _heed(stop, server))
+                stop.is_up(lambda: _heed(stop, server, house))
                 await server.serve(sockets=[listener])
 
 
-def _heed(stop: Stop, server: Server) -> None:
+def _heed(stop: Stop, server: Server, house: House) -> None:
     if not server.should_exit:
         event(_log, "server.stopping")
     server.should_exit = True
+    house.inbox_news.close()
+    house.news.close()
     server.force_exit = stop.ending.now.is_set()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from limner.web.dialects.images import tasks_openapi
 from limner.web.dialects.images.differences import DIALECTS, WORDS, Dialect
 from limner.web.dialects.images.parse import GenerationBody
 
@@ -78,6 +79,11 @@ _MODEL: Final = {
         "abilities": {"type": "object"},
     },
 }
+_HEADERS: Final = {
+    "Prefer": "respond-async: answer with the task's id at once. wait=n: wait n seconds for the pictures before that.",
+    "Idempotency-Key": "The caller's own name for this request: the same again gets the same answer, for 24 hours.",
+    "X-Limner-Priority": "low, normal or high: which of the account's own asynchronous tasks go first.",
+}
 
 
 def paths() -> dict[str, Any]:
@@ -103,13 +109,23 @@ def paths() -> dict[str, Any]:
                 "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
             }
         }
+        for path, method, name, summary, answer, more in tasks_openapi.operations(dialect):
+            media_type = "text/event-stream" if path.endswith("/events") else "application/json"
+            operation = _operation(dialect, name, summary, answer, media_type=media_type) | more
+            found[path] = found.get(path, {}) | {method: operation}
     return found
 
 
 def components() -> dict[str, Any]:
     """The schemas that the paths refer to, and the key that they need."""
     return {
-        "schemas": {"Error": _ERROR, "Images": _IMAGES, "Model": _MODEL, "Generation": _generation_schema()},
+        "schemas": {
+            "Error": _ERROR,
+            "Images": _IMAGES,
+            "Model": _MODEL,
+            "Generation": _generation_schema(),
+            **tasks_openapi.schemas(),
+        },
         "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
     }
 
@@ -121,20 +137,38 @@ def _generation_schema() -> dict[str, Any]:
 
 
 def _generations(dialect: Dialect) -> dict[str, Any]:
+    accepted = {"anyOf": [tasks_openapi.ACCEPTED, _ref("Task")]}
+    operation = _operation(
+        dialect,
+        "generations",
+        "Pictures from a prompt.",
+        {"anyOf": [_ref("Images"), tasks_openapi.ACCEPTED]} if dialect.is_vendor else _ref("Images"),
+    )
+    if not dialect.is_vendor:
+        operation["responses"][str(dialect.accepted)] = {
+            "description": "Accepted, to be asked for at Location.",
+            "content": {"application/json": {"schema": accepted}},
+        }
     return {
-        **_operation(dialect, "generations", "Pictures from a prompt.", _ref("Images")),
+        **operation,
+        "parameters": [
+            {"name": name, "in": "header", "schema": {"type": "string"}, "description": words}
+            for name, words in _HEADERS.items()
+        ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Generation")}}},
     }
 
 
-def _operation(dialect: Dialect, name: str, summary: str, answer: dict[str, Any]) -> dict[str, Any]:
+def _operation(
+    dialect: Dialect, name: str, summary: str, answer: dict[str, Any], *, media_type: str = "application/json"
+) -> dict[str, Any]:
     statuses = sorted({dialect.wire(code).status for code in WORDS})
     return {
         "operationId": f"{dialect.prefix.strip('/')}_{name}",
         "summary": summary,
         "security": [{"key": []}],
         "responses": {
-            "200": {"description": "As asked.", "content": {"application/json": {"schema": answer}}},
+            "200": {"description": "As asked.", "content": {media_type: {"schema": answer}}},
             **{
                 str(status): {
                     "description": "See docs/errors.md.",

@@ -15,6 +15,7 @@ from limner.flow.watch import Progressed, Shown, Stands
 from limner.tasks.models import Task
 from limner.web.dialects.images import render
 from limner.web.dialects.images.differences import Dialect
+from limner.webhooks import rules as webhook_rules
 from limner.webhooks.models import Message
 
 NO_STORE: Final = {"cache-control": "no-store"}
@@ -108,7 +109,7 @@ def _callback(message: Message | None) -> dict[str, Any] | None:
     if message is None:
         return None
     return {
-        "id": str(message.id),
+        "id": webhook_rules.shown_id(message.id),
         "url": message.url,
         "status": message.status,
         "attempts": message.attempts,
