@@ -180,14 +180,13 @@ def _listener(url: str, *, news: News, inbox_news: News, bells: Bells) -> Listen
 
 def _performed(settings: Settings, *, known_engines: set[str]) -> frozenset[str]:
     """The engines whose tasks this process performs. Raises `SettingsError` for one that does not exist."""
-    if settings.worker.engines is None:
-        return frozenset(known_engines)
-    unknown = (set(settings.worker.engines) | set(settings.worker.engine_concurrent)) - known_engines
+    named = known_engines if settings.worker.engines is None else set(settings.worker.engines)
+    unknown = (named | set(settings.worker.engine_concurrent)) - known_engines
     if unknown:
         raise SettingsError(
             f"worker: there is no engine {', '.join(sorted(unknown))}; there is {', '.join(sorted(known_engines))}"
         )
-    return frozenset(settings.worker.engines)
+    return frozenset(named)
 
 
 def _callback_policy(settings: Settings) -> CallbackPolicy:

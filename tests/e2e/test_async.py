@@ -156,7 +156,11 @@ def test_the_official_client(server: Server, prefix: str, way: str) -> None:
 
 def test_the_vendor_s_way_from_the_request_to_the_signed_callback_and_the_task(server: Server) -> None:
     with receiver() as inbox:
-        body = BODY | {"callback_url": f"{inbox.url}/told?order=7", "callback_secret": "between us", "trace_id": "order-7"}
+        body = BODY | {
+            "callback_url": f"{inbox.url}/told?order=7",
+            "callback_secret": "between us",
+            "trace_id": "order-7",
+        }
         accepted = asked(server, "POST", "/openai/images/generations", json=body)
         posted = inbox.posted(seconds=SECONDS)
 
@@ -179,7 +183,7 @@ def test_ten_who_race_over_sockets_get_one_task(server: Server) -> None:
     found: list[str] = []
 
     def ask() -> None:
-        answer = asked(server, "POST", "/v1/images/generations", json=BODY, headers={"idempotency-key": "the race"})
+        answer = asked(server, "POST", "/v1/images/generations", json=BODY, headers={"idempotency-key": "the-race"})
         found.append(answer.json()["task_id"])
 
     threads = [threading.Thread(target=ask) for _ in range(10)]

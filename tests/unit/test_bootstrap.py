@@ -13,6 +13,7 @@ from limner.accounts import service as accounts
 from limner.bootstrap import (
     DataFolderError,
     ensure_owner,
+    is_loopback,
     make_catalog,
     make_engines,
     opened_database,
@@ -178,3 +179,19 @@ async def test_a_storage_that_cannot_be_used_is_said_at_the_start(tmp_path: Path
     with pytest.raises(StorageFailed, match="pictures cannot be kept in /proc/limner"):
         async with opened_house(settings, public_url=""):
             pass
+
+
+@pytest.mark.parametrize(
+    ("host", "only_here"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("limner.lan", False)],
+)
+def test_who_can_reach_it(host: str, *, only_here: bool) -> None:
+    assert is_loopback(host) is only_here
+
+
+async def test_a_workers_engines_must_exist(tmp_path: Path, fresh_database_url: str) -> None:
+    for worker in (config.Worker(engines=("dalle",)), config.Worker(engine_concurrent={"dalle": 2})):
+        settings = settings_for(tmp_path, fresh_database_url).model_copy(update={"worker": worker})
+        with pytest.raises(SettingsError, match="there is no engine dalle; there is fake, illustrator"):
+            async with opened_house(settings, public_url=""):
+                pass

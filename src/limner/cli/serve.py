@@ -42,10 +42,11 @@ def _serve(given: Given, flags: Mapping[str, object]) -> None:
     settings = given.load(flags).settings
     logs.configure(level=settings.log.level, form=settings.log.form)
     with listening.listen(host=settings.server.host, port=settings.server.port) as listener:
-        from limner.bootstrap import prepare_data_dir
+        from limner.bootstrap import may_call_itself, prepare_data_dir
 
         url = listening.url_of(listener, host=settings.server.host)
-        with only_server(prepare_data_dir(settings.data_dir), url=url):
+        folder = prepare_data_dir(settings.data_dir)
+        with only_server(folder, url=url, calls_itself=may_call_itself(settings)):
             # Last, because it imports everything.
             from limner.cli.parts import running
 

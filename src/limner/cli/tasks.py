@@ -278,7 +278,8 @@ def _callback(shown: _Shown, message: Message) -> Iterator[str]:
     if shown.attempts:
         last = shown.attempts[-1]
         said = f"answered {last.status_code}" if last.status_code is not None else last.error or ""
-        yield plain(f"last: {said}; `limner webhooks show {shown.task.id}` shows every attempt")
+        yield plain(f"last: {said}")
+        yield f"`limner webhooks show {shown.task.id}` shows every attempt"
 
 
 def _when(moment: datetime | None, now: datetime) -> str:

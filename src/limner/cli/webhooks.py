@@ -17,7 +17,7 @@ from limner.cli.parts.given import Given, pass_given, shared_options
 from limner.cli.parts.names import shorter
 from limner.cli.parts.table import json_option, plain, write_json, write_table
 from limner.cli.parts.trouble import Trouble, failed_in_part
-from limner.cli.parts.values import Earlier, shown_moment, shown_span, shown_time
+from limner.cli.parts.values import Earlier, shown_moment, shown_span
 
 if TYPE_CHECKING:
     from limner.db import Database, Tx
@@ -214,12 +214,13 @@ def receivers(given: Given, account: str | None, *, as_json: bool) -> None:
     from limner.cli.parts.books import with_books
     from limner.webhooks import service as webhooks
 
-    async def act(database: Database) -> tuple[list[Endpoint], Mapping[UUID, str]]:
+    async def act(database: Database) -> tuple[list[Endpoint], Mapping[UUID, str], datetime]:
         async with database.transaction() as tx:
             account_id = await _account_id(tx, account)
-            return await webhooks.endpoints(tx, account_id=account_id), await _names(tx)
+            found = await webhooks.endpoints(tx, account_id=account_id)
+            return found, await _names(tx), await database.now()
 
-    found, names = with_books(given.settings(), act)
+    found, names, now = with_books(given.settings(), act)
     if as_json:
         write_json(
             [
@@ -241,17 +242,21 @@ def receivers(given: Given, account: str | None, *, as_json: bool) -> None:
                 "receiver": _shown_origin(one.origin),
                 "account": names[one.account_id],
                 "state": state(_state_of(one)),
-                "last success": shown_time(one.last_success_at) or "never",
-                "failing since": shown_time(one.failing_since),
-                "paused": shown_time(one.paused_at),
+                "last success": _ago(one.last_success_at, now) or "never",
+                "failing since": _ago(one.failing_since, now),
+                "paused": _ago(one.paused_at, now),
             }
             for one in found
         ],
-        narrow={"receiver", "account"},
+        narrow={"account"},
         nothing="Nobody has been called back yet.",
     )
     if any(one.paused_at is not None for one in found):
         click.echo("\n`limner webhooks resume RECEIVER` opens a paused one again.")
+
+
+def _ago(moment: datetime | None, now: datetime) -> str:
+    return f"{shown_span(now - moment)} ago" if moment else ""
 
 
 def _state_of(endpoint: Endpoint) -> str:

@@ -9,6 +9,7 @@ import click
 
 from limner.cli.parts import listening
 from limner.cli.parts.given import Given, pass_given, shared_options
+from limner.cli.parts.reach import calls_itself
 from limner.cli.parts.values import Engines
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def command(given: Given, *, engines: tuple[str, ...] | None, concurrent: str | 
         from limner.cli.parts.books import refuse_unmade
 
         refuse_unmade(settings)
-        performing.run(settings, listener=listener)
+        outbound = settings.outbound.model_copy(update={"loopback": calls_itself(settings)})
+        performing.run(settings.model_copy(update={"outbound": outbound}), listener=listener)
     click.echo("the worker has stopped")
 
 

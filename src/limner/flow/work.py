@@ -127,7 +127,10 @@ def given_up(*, times: int) -> tasks.TaskEnded:
 
 
 class _Audience:
-    """Tells everybody, on every node, through the database."""
+    """Tells everybody: those on this node at once, as they are told of the end; through the database all others, too.
+
+    Otherwise the end would overtake, on this node, what was shown right before it.
+    """
 
     def __init__(self, house: House, task: Task) -> None:
         self._house, self._task = house, task
@@ -137,7 +140,9 @@ class _Audience:
             await tasks.tell_progress(
                 tx, id_=self._task.id, node_id=self._house.node_id, share=min(1.0, max(0.0, share))
             )
+        self._house.news.tell(self._task.id, f"progress {min(1.0, max(0.0, share))}")
 
     async def partial(self, name: str) -> None:
         async with self._house.database.statement() as tx:
             await tasks.tell_partial(tx, id_=self._task.id, name=name)
+        self._house.news.tell(self._task.id, f"partial {name}")

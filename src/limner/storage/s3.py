@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from obstore import delete_async, get_range_async, put_async
+from obstore import list as list_objects
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 from typing_extensions import override
@@ -129,9 +130,14 @@ class Plug(Objects):
     @override
     async def keys(self, prefix: str) -> AsyncGenerator[str]:
         """The keys that begin with the prefix."""
+        # A day's folder may hold very many, and S3 lists in order, from any key on: the first other one ends it.
+        folder = prefix.rpartition("/")[0]
         try:
-            async for key in super().keys(prefix):
-                yield key
+            async for page in list_objects(self._store, prefix=folder, offset=prefix):
+                for meta in page:
+                    if not meta["path"].startswith(prefix):
+                        return
+                    yield meta["path"]
         except (BaseError, OSError) as error:
             raise StorageFailed("the storage's pictures could not be listed") from error
 

@@ -22,6 +22,7 @@ BANNER = Banner(
 WORKER = WorkerBanner(
     engines={"fake": 8, "illustrator": 2},
     callbacks=128,
+    calls_itself=True,
     database="PostgreSQL at db.example:5432/limner",
     pictures="s3://pictures/limner",
     url="https://pictures.example",
@@ -63,6 +64,7 @@ def test_a_workers_banner_says_what_it_does_and_how_to_stop_it() -> None:
     assert max(map(len, lines)) <= 80
     assert not any(line.endswith(" ") for line in lines)
     assert lines[3:5] == ["  Engines    fake, 8 at once", "             illustrator, 2 at once"]
+    assert "  Callbacks  128 at once, also to this machine" in lines
     assert "  Health     http://127.0.0.1:9000/healthz, /readyz, /metrics" in lines
     at = lines.index("  Note  something is not as it")
     assert lines[at + 1] == "        should be"

@@ -164,7 +164,8 @@ def test_receivers_are_shown_with_what_is_wrong_with_them(console: Console, scen
     assert records["https://good.example:443"]["state"] == "good"
     assert records["http://127.0.0.1:9"]["state"] == "paused"
     assert "https://good.example " in said.out
-    assert "never" in said.out
+    paused = next(line for line in said.lines if line.startswith("http://127.0.0.1:9 "))
+    assert paused.split()[1:] == ["grace", "paused", "never", "6d", "ago", "0s", "ago"]
     assert "`limner webhooks resume RECEIVER`" in said.out
 
 

@@ -147,7 +147,11 @@ async def test_what_is_not_offered_may_be_declined(house: House, grace: Person, 
     [
         ({"timeout": -0.1}, "timeout", "0 seconds or more"),
         ({"callback_secret": "a secret"}, "callback_secret", "send callback_url too"),
-        ({"callback_secret": "", "callback_url": "https://receiver.example"}, "callback_secret", "1 to 1024 characters"),
+        (
+            {"callback_secret": "", "callback_url": "https://receiver.example"},
+            "callback_secret",
+            "1 to 1024 characters",
+        ),
         ({"callback_secret": "x" * 1025, "callback_url": "https://receiver.example"}, "callback_secret", "1 to 1024"),
         ({"trace_id": ""}, "trace_id", "1 to 128 characters"),
         ({"trace_id": "x" * 129}, "trace_id", "1 to 128 characters"),

@@ -26,9 +26,7 @@ PRICE = micro("0.016")
 KEY = '"8e03978e-40d5-43e8-bc93-6894a57f9324"'
 
 
-async def asked(
-    house: House, person: Person, *, key: str = KEY, prefix: str = "/v1", **body: Any
-) -> httpx2.Response:
+async def asked(house: House, person: Person, *, key: str = KEY, prefix: str = "/v1", **body: Any) -> httpx2.Response:
     async with client_of(house) as client:
         headers = person.headers | {"idempotency-key": key}
         return await client.post(f"{prefix}/images/generations", json=BODY | body, headers=headers)
@@ -211,7 +209,10 @@ async def test_quotes_are_no_part_of_a_key(house: House, grace: Person, key: str
 @pytest.mark.parametrize("key", ["", '""', "x" * 256, 'a"b', "two words", "\xe9"])
 async def test_a_key_that_is_none_is_refused(house: House, grace: Person, key: str) -> None:
     async with client_of(house) as client:
-        headers = [(b"authorization", grace.headers["authorization"].encode()), (b"idempotency-key", key.encode("latin-1"))]
+        headers = [
+            (b"authorization", grace.headers["authorization"].encode()),
+            (b"idempotency-key", key.encode("latin-1")),
+        ]
         answer = await client.post("/v1/images/generations", json=BODY, headers=headers)
 
     assert answer.status_code == 400

@@ -84,11 +84,12 @@ class Banner:
 class WorkerBanner:
     """What there is to say of a worker. `engines`: what it performs, and how many tasks of each at once.
 
-    `pictures`: where they are kept. `url`: what links in callbacks begin with. `health`: where it answers probes.
+    `calls_itself`: callbacks may go to this machine. `pictures`: where they are kept. `url`: what links in callbacks begin with. `health`: where it answers probes.
     """
 
     engines: Mapping[str, int]
     callbacks: int
+    calls_itself: bool
     database: str
     pictures: str
     url: str
@@ -107,7 +108,7 @@ class WorkerBanner:
         engines = [f"{name}, {count} at once" for name, count in self.engines.items()]
         for label, engine in zip(["Engines", *[""] * len(engines)], engines or ["none: callbacks only"], strict=False):
             yield _fact(label, engine)
-        yield _fact("Callbacks", f"{self.callbacks} at once")
+        yield _fact("Callbacks", f"{self.callbacks} at once{', also to this machine' if self.calls_itself else ''}")
         yield _fact("Database", self.database)
         yield _fact("Pictures", self.pictures)
         yield _fact("Links", f"begin with {self.url}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -11,7 +12,7 @@ import click
 from limner.cli.parts.table import plain
 
 _LABEL_WIDTH: Final = 11
-_TEXT_WIDTH: Final = 88
+_COLUMNS_MAX: Final = 100
 
 STATE_COLOURS: Final = {
     "succeeded": "green",
@@ -44,5 +45,7 @@ def facts(label: str, values: Iterable[str]) -> Iterator[str]:
 
 def passage(label: str, text: str) -> Iterator[str]:
     """A text that others have written: wrapped, and harmless."""
-    lines = [line for part in plain(text).splitlines() for line in textwrap.wrap(part, _TEXT_WIDTH) or [""]]
+    columns = min(_COLUMNS_MAX, shutil.get_terminal_size((_COLUMNS_MAX, 24)).columns)
+    room = max(_LABEL_WIDTH, columns - _LABEL_WIDTH)
+    lines = [line for part in plain(text).splitlines() for line in textwrap.wrap(part, room) or [""]]
     yield from facts(label, lines or [""])

@@ -19,18 +19,20 @@ _LONGEST: Final = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """The server that has the folder."""
+    """The server that has the folder. `calls_itself`: callbacks may go to this machine, as it was started."""
 
     pid: int
     url: str
+    calls_itself: bool = False
 
 
 @contextmanager
-def only_server(folder: Path, *, url: str) -> Generator[None]:
+def only_server(folder: Path, *, url: str, calls_itself: bool = False) -> Generator[None]:
     """Be the one server of the folder. Raises `Trouble`, naming the other one.
 
     A POSIX record lock: unlike flock's, it does not go on in forked children that outlive a killed server.
     """
+    holder = Holder(pid=os.getpid(), url=url, calls_itself=calls_itself)
     descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
@@ -38,7 +40,7 @@ def only_server(folder: Path, *, url: str) -> Generator[None]:
         except (BlockingIOError, PermissionError):
             raise Trouble(_taken(_read(descriptor), folder=folder)) from None
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(asdict(Holder(pid=os.getpid(), url=url))).encode(), 0)
+        os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
         yield
         os.ftruncate(descriptor, 0)
     finally:

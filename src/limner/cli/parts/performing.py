@@ -68,6 +68,7 @@ def _banner(settings: Settings, *, house: House, listener: socket.socket | None)
     return WorkerBanner(
         engines={engine: given.engine_concurrent.get(engine, given.concurrent) for engine in sorted(house.performs)},
         callbacks=settings.webhooks.concurrent,
+        calls_itself=bool(settings.outbound.loopback),
         database=database_name(settings),
         pictures=_pictures(settings),
         url=reach.url,

@@ -35,6 +35,17 @@ def reach_of(settings: Settings) -> Reach:
     return Reach(url=f"http://{host}:{settings.server.port}", is_guessed=True)
 
 
+def calls_itself(settings: Settings) -> bool:
+    """Whether a worker's callbacks may go to this machine: as set, else as the server does that has the data folder.
+
+    Without one, no: this process's own settings do not tell who can reach a server that was started elsewhere.
+    """
+    if settings.outbound.loopback is not None:
+        return settings.outbound.loopback
+    holder = holder_of(settings.data_dir.expanduser().absolute())
+    return holder is not None and holder.calls_itself
+
+
 def with_house(settings: Settings, act: Callable[[House], Awaitable[_Result]]) -> _Result:
     """Do `act` in the house that the server works in too, whether it runs or not. Raises `Trouble` if nothing is there."""
     import asyncio

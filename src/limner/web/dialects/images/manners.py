@@ -69,7 +69,9 @@ def terms(
         ),
         priority=_priority(headers.get(_PRIORITY_HEADER)),
         callback=callback,
-        claim=_claim(headers.get("idempotency-key"), ask=ask, manner=manner, dialect=dialect, kind=kind, as_links=as_links),
+        claim=_claim(
+            headers.get("idempotency-key"), ask=ask, manner=manner, dialect=dialect, kind=kind, as_links=as_links
+        ),
     )
 
 
@@ -100,7 +102,9 @@ def idempotency_key(header: str | None) -> str | None:
     return found[1] or found[2]
 
 
-def _claim(header: str | None, *, ask: Ask, manner: Manner, dialect: Dialect, kind: str, as_links: bool) -> Claim | None:
+def _claim(
+    header: str | None, *, ask: Ask, manner: Manner, dialect: Dialect, kind: str, as_links: bool
+) -> Claim | None:
     key = idempotency_key(header)
     if key is None:
         return None

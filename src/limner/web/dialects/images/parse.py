@@ -121,9 +121,7 @@ class Manner:
 def generation(body: bytes, *, dialect: Dialect) -> tuple[Ask, Manner]:
     """What the body asks for, and how. Raises `MalformedJson`, `InvalidType`, `MissingParameter`, `UnknownParameter` or `NotOffered`."""
     if not body.strip():
-        raise MalformedJson(
-            f"the body is empty: send JSON such as {_EXAMPLE}"
-        )
+        raise MalformedJson(f"the body is empty: send JSON such as {_EXAMPLE}")
     try:
         parsed = GenerationBody.model_validate_json(body)
     except ValidationError as error:
@@ -161,7 +159,9 @@ def _manner(parsed: GenerationBody) -> Manner:
     if parsed.timeout is not None and parsed.timeout < 0:
         raise InvalidValue("timeout must be 0 seconds or more", param="timeout")
     if parsed.callback_secret is not None and not parsed.callback_url:
-        raise InvalidValue("callback_secret signs a callback: send callback_url too, or leave it out", param="callback_secret")
+        raise InvalidValue(
+            "callback_secret signs a callback: send callback_url too, or leave it out", param="callback_secret"
+        )
     for name, value, most in (
         ("callback_secret", parsed.callback_secret, _SECRET_CHARACTERS_MAX),
         ("trace_id", parsed.trace_id, _NAME_CHARACTERS_MAX),

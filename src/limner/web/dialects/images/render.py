@@ -52,9 +52,7 @@ def _picture(revised_prompt: str, url: str | None, data: bytes | None) -> bytes:
 
 def _usage(result: Result, spec: Spec) -> dict[str, Any]:
     text = catalog_rules.text_tokens(spec.prompt)
-    images = len(result.images) * catalog_rules.image_tokens(
-        width=spec.width, height=spec.height, quality=spec.quality
-    )
+    images = len(result.images) * catalog_rules.image_tokens(width=spec.width, height=spec.height, quality=spec.quality)
     return {
         "total_tokens": text + images,
         "input_tokens": text,
@@ -96,14 +94,24 @@ def callback_body(*, task: Task, result: Result | None) -> bytes:
     if result is not None:
         head = orjson.dumps({"success": True, "task_id": str(task.id), "trace_id": task.trace_id})
         return b'%b,"data":%b}' % (head[:-1], result_body(result, trace_id=task.trace_id))
-    told = {"success": False, "task_id": str(task.id), "trace_id": task.trace_id, "error": task_error(task, dialect=dialect)}
+    told = {
+        "success": False,
+        "task_id": str(task.id),
+        "trace_id": task.trace_id,
+        "error": task_error(task, dialect=dialect),
+    }
     return orjson.dumps(told)
 
 
 def task_error(task: Task, *, dialect: Dialect) -> dict[str, str | None]:
     """Why a task has nothing to show, in the words of the prefix."""
     if task.error_code is None:
-        return error_of(code=_EXPIRED, message="the pictures were kept for as long as they are kept here", param=None, dialect=dialect)
+        return error_of(
+            code=_EXPIRED,
+            message="the pictures were kept for as long as they are kept here",
+            param=None,
+            dialect=dialect,
+        )
     return error_of(code=task.error_code, message=task.error_message or "", param=None, dialect=dialect)
 
 
