@@ -67,7 +67,7 @@ class _Receiving(asyncio.Protocol):
                 self._transport.write(ANSWER)
 
 
-def _receive(port: int, count: Synchronized[int], hangs: bool) -> None:
+def _receive(port: int, count: Synchronized[int], *, hangs: bool) -> None:
     async def serve_for_ever() -> None:
         loop = asyncio.get_running_loop()
         listening = await loop.create_server(lambda: _Receiving(count, hangs=hangs), "127.0.0.1", port)
@@ -80,7 +80,7 @@ def _receive(port: int, count: Synchronized[int], hangs: bool) -> None:
 def receiver(*, hangs: bool = False) -> Iterator[tuple[str, Synchronized[int]]]:
     """A receiver in a process of its own: its address, and how many requests it has had."""
     port, count = free_port(), multiprocessing.Value("i", 0)
-    process = multiprocessing.Process(target=_receive, args=(port, count, hangs), daemon=True)
+    process = multiprocessing.Process(target=_receive, args=(port, count), kwargs={"hangs": hangs}, daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{port}/hook", count

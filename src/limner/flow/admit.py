@@ -69,6 +69,10 @@ class Terms:
     claim: Claim | None = None
 
 
+AS_USUAL: Final = Terms()
+"""The caller waits, and gets links."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
     """A task that was let in: in this node's hands from now on, or in the queue."""
@@ -100,9 +104,7 @@ async def _authenticate(house: House, *, secret_hash: bytes) -> Principal:
     return principal
 
 
-async def admit(
-    house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms = Terms()
-) -> Admitted:
+async def admit(house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms = AS_USUAL) -> Admitted:
     """Let the request in as a task, or raise the `Problem` that keeps it out; then nothing is written.
 
     `KeyUsed`: the caller's own key stands for another task already, perhaps for the same request.
@@ -147,14 +149,24 @@ async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str,
     ]
     if task.has_job:
         steps.append(
-            jobs.submit(kind=paint_kind(task.engine), subject_id=task.id, priority=task.priority, line=line_of(house, task))
+            jobs.submit(
+                kind=paint_kind(task.engine), subject_id=task.id, priority=task.priority, line=line_of(house, task)
+            )
         )
     results = await house.database.together(*steps, order=(task.account_id, task.api_key_id))
     return Admitted(task=task, spec=spec, allowance=results[take])
 
 
 def _task(
-    house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms, model: Model, spec: Spec, now: datetime
+    house: House,
+    *,
+    principal: Principal,
+    ask: Ask,
+    trace_id: str,
+    terms: Terms,
+    model: Model,
+    spec: Spec,
+    now: datetime,
 ) -> Task:
     price = catalog_rules.price(model, width=spec.width, height=spec.height, quality=spec.quality)
     has_job = terms.is_async or model.engine not in house.performs

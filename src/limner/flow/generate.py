@@ -12,7 +12,7 @@ from limner.domain.principal import Principal
 from limner.domain.problem import Problem, kept_problem
 from limner.domain.spec import Spec
 from limner.flow import spans
-from limner.flow.admit import Admitted, Terms, admit
+from limner.flow.admit import AS_USUAL, Admitted, Terms, admit
 from limner.flow.deliver import Delivery, kept_result, result_of
 from limner.flow.hands import Hand, TaskCancelled
 from limner.flow.house import House
@@ -41,9 +41,7 @@ class Broken(Problem):
     status = 500
 
 
-async def generate(
-    house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms = Terms()
-) -> Delivery:
+async def generate(house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms = AS_USUAL) -> Delivery:
     """Admit, perform, settle, deliver. Raises the `Problem` that stopped it; then nothing was charged.
 
     A task of an engine that this node does not perform is waited for instead. So is one that the caller's idempotency

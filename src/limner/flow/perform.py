@@ -22,7 +22,6 @@ from limner.storage import StorageFailed
 from limner.tasks.models import Task
 
 
-
 class TaskTimedOut(Problem):
     """The engine took longer than a task may."""
 

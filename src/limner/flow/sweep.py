@@ -68,9 +68,7 @@ async def tidy(house: House) -> None:
 
 async def _end_one(house: House) -> bool:
     async with house.database.transaction() as tx:
-        task = await tasks.next_abandoned(
-            tx, begun_max=house.queue_policy.attempts_max, now=house.clock.now()
-        )
+        task = await tasks.next_abandoned(tx, begun_max=house.queue_policy.attempts_max, now=house.clock.now())
         if task is None:
             return False
         await end_badly(tx, house, task=task, node_id=None, trouble=_trouble(task), leftovers=True)

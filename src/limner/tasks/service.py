@@ -170,8 +170,9 @@ async def extend_leases(tx: Tx, *, ids: Collection[UUID], node_id: UUID, until: 
 
 
 async def next_abandoned(tx: Tx, *, begun_max: int, now: datetime) -> Task | None:
-    """A running task to be ended, locked for this transaction: nobody has been heard to work on it for a lease, and the
-    queue will not hand it to anyone else. None: there is none.
+    """A running task to be ended, locked for this transaction. None: there is none.
+
+    Nobody has been heard to work on it for a lease, and the queue will not hand it to anyone else.
     """
     row = await tx.row(queries.ABANDONED, now, begun_max)
     return _task(row) if row else None

@@ -161,7 +161,7 @@ async def test_whoever_lost_a_task_cannot_end_it(house: House, queued: Task, clo
 
 @pytest.mark.parametrize(("counts", "begun"), [(False, 0), (True, 1)])
 async def test_a_task_handed_back_is_as_if_it_had_not_been_begun(
-    house: House, queued: Task, counts: bool, begun: int
+    house: House, queued: Task, *, counts: bool, begun: int
 ) -> None:
     await begin(house, queued)
     await house.database.together(tasks.hand_back(id_=queued.id, node_id=house.node_id, counts=counts), order=())
