@@ -142,7 +142,7 @@ class Webhooks(_Section):
     """The waits between attempts, each varied by up to a tenth; after the last one a callback has failed."""
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 15.0
     """How long a receiver may take to answer."""
-    concurrent: Annotated[int, Field(ge=1, le=10_000)] = 128
+    concurrent: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Callbacks that one process sends at once."""
     endpoint_concurrent: Annotated[int, Field(ge=1, le=1000)] = 8
     """Callbacks that one process sends at once to the same receiver."""

@@ -38,6 +38,13 @@ def kept_problem(*, code: str, message: str) -> Problem:
     return _kept(code)(message)
 
 
+class IdempotencyKeyReused(Problem):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
 class MissingParameter(Problem):
     """A field that the request needs is not there."""
 

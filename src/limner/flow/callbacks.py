@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets as noise_source
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from random import SystemRandom
@@ -142,11 +143,13 @@ async def _tried(house: House, message: Message, renders: Renders) -> _Outcome:
 
 
 async def _called(house: House, message: Message, task: Task, renders: Renders) -> Answer:
-    body = await _body(house, task, renders)
-    headers = await _headers(house, message, body)
-    answer = await house.outbound.post(
-        message.url, body=body, headers=headers, seconds=house.callback_policy.timeout_seconds
-    )
+    # Pictures as base64 are megabytes: only so many of them are in memory at once.
+    async with nullcontext() if task.as_links else house.bulky:
+        body = await _body(house, task, renders)
+        headers = await _headers(house, message, body)
+        answer = await house.outbound.post(
+            message.url, body=body, headers=headers, seconds=house.callback_policy.timeout_seconds
+        )
     if answer.status not in _SUCCESS:
         house.tracer.fail(str(answer.status))
     return answer
@@ -161,7 +164,7 @@ async def _body(house: House, task: Task, renders: Renders) -> bytes:
             result = None
     if task.as_links:
         return renders(task=task, result=result)
-    # Many pictures as base64 are megabytes: written by a thread, so that other callbacks go on.
+    # Written by a thread, so that other callbacks go on.
     return await asyncio.to_thread(renders, task=task, result=result)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from uuid import UUID
 
 from limner.credits import service as credit_book
 from limner.domain.ask import Ask
 from limner.domain.principal import Principal
-from limner.domain.problem import Problem, kept_problem
+from limner.domain.problem import IdempotencyKeyReused, Problem, kept_problem
 from limner.domain.spec import Spec
 from limner.flow import spans
 from limner.flow.admit import AS_USUAL, Admitted, Terms, admit
@@ -34,6 +35,13 @@ class Interrupted(Problem):
     status = 503
 
 
+class StillUnderWay(Problem):
+    """The task that was waited for has not ended; it goes on, and can be asked for later."""
+
+    code = "still_under_way"
+    status = 504
+
+
 class Broken(Problem):
     """A bug of ours; what it was is in the log, under the trace id."""
 
@@ -52,24 +60,35 @@ async def generate(house: House, *, principal: Principal, ask: Ask, trace_id: st
     except tasks.KeyUsed as used:
         return await repeat(house, used, terms=terms, principal=principal)
     if admitted.task.has_job:
-        ended = await until_ended(house, task_id=admitted.task.id)
+        ended = await _waited_for(house, task_id=admitted.task.id)
         return await delivery_of(house, task=ended, admitted=admitted)
     return await _generate_here(house, admitted)
 
 
 async def repeat(house: House, used: tasks.KeyUsed, *, terms: Terms, principal: Principal) -> Delivery:
-    """The answer to the task that the key stands for, once that has ended. Raises `KeyReused` if it was another request."""
+    """The answer to the task that the key stands for, once that has ended. Raises `IdempotencyKeyReused` if it was another request."""
     check_same(used, terms=terms)
-    ended = await until_ended(house, task_id=used.task_id)
+    ended = await _waited_for(house, task_id=used.task_id)
     assert ended.account_id == principal.account_id, "keys are kept by account"
     return await delivery_of(house, task=ended, admitted=None)
 
 
+async def _waited_for(house: House, *, task_id: UUID) -> Task:
+    """The task, ended. Raises `StillUnderWay` when that takes longer than a task may take."""
+    task = await until_ended(house, task_id=task_id, seconds=house.task_seconds)
+    if task.is_open:
+        raise StillUnderWay(
+            f"the task {task_id} is still {task.status} and goes on: ask for it at /v1/images/tasks/{task_id},"
+            " or ask asynchronously in the first place"
+        )
+    return task
+
+
 def check_same(used: tasks.KeyUsed, *, terms: Terms) -> None:
-    """Raises `KeyReused` unless the key was used for this very request."""
+    """Raises `IdempotencyKeyReused` unless the key was used for this very request."""
     assert terms.claim is not None
     if used.fingerprint != terms.claim.fingerprint:
-        raise tasks.KeyReused(used.message, param="Idempotency-Key")
+        raise IdempotencyKeyReused(used.message, param="Idempotency-Key")
 
 
 async def delivery_of(house: House, *, task: Task, admitted: Admitted | None) -> Delivery:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from limner.catalog.service import Catalog
@@ -22,6 +23,8 @@ from limner.kit.outbound import Outbound
 from limner.kit.tracing import OFF, Tracer
 from limner.limits.models import Policy
 from limner.storage import Storage
+
+_BULKY_AT_ONCE: Final = 16
 
 
 @dataclass(slots=True)
@@ -84,7 +87,8 @@ class House:
 
     `node_id` is new at every start. `policy` is what keys may do that have no limits of their own. `performs`: the engines
     whose tasks this node performs itself. `keep`: how long pictures are kept. `principals`: callers seen before, by their
-    key's hash; a guess, which every admission checks. `inbox_news`: what came into inboxes.
+    key's hash; a guess, which every admission checks. `bulky`: taken by whoever has a callback of many megabytes in memory.
+    `inbox_news`: what came into inboxes.
     """
 
     database: Database
@@ -110,6 +114,7 @@ class House:
     inbox_news: News
     bells: Bells
     principals: dict[bytes, Principal] = field(default_factory=dict)
+    bulky: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_BULKY_AT_ONCE))
     measures: Measures = field(default_factory=Measures)
     signs: Signs = field(default_factory=Signs)
     tracer: Tracer = OFF

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from limner.db import Row, Tx
-from limner.domain.problem import Problem
+from limner.domain.problem import IdempotencyKeyReused, Problem
 from limner.inboxes import queries, rules
 from limner.inboxes.models import Arrival, Claim, Inbox, Received
 
@@ -57,13 +57,6 @@ class TooManyInboxes(Problem):
     status = 429
 
 
-class InboxKeyReused(Problem):
-    """The idempotency key was used for another inbox."""
-
-    code = "idempotency_key_reused"
-    status = 422
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """An inbox, made now or (`is_repeat`) when it was asked for first under the same key."""
@@ -94,7 +87,7 @@ async def make(
 ) -> Made:
     """Make an inbox. `noise`: fresh random bytes, `rules.TOKEN_BYTES` of them.
 
-    Raises `InboxKeyReused`, or `TooManyInboxes` if the account has `at_most` that have not ended.
+    Raises `IdempotencyKeyReused`, or `TooManyInboxes` if the account has `at_most` that have not ended.
     """
     made = await tx.value(
         queries.MAKE,
@@ -116,7 +109,7 @@ async def make(
     assert row is not None
     values = dict(row)
     if values.pop("fingerprint") != (claim.fingerprint if claim else None):
-        raise InboxKeyReused(
+        raise IdempotencyKeyReused(
             "the idempotency key has been used for another inbox: use a new key for each", param="Idempotency-Key"
         )
     return Made(inbox=Inbox(**values), is_repeat=made != id_)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from limner.db import Row, Tx
 from limner.db.steps import Step, nothing
-from limner.domain.problem import Problem
+from limner.domain.problem import IdempotencyKeyReused, Problem
 from limner.tasks import queries
 from limner.tasks.models import Claim, Filter, Task
 
@@ -26,13 +26,6 @@ class TaskEnded(Problem):
     status = 500
 
 
-class KeyReused(Problem):
-    """The idempotency key was used for another request."""
-
-    code = "idempotency_key_reused"
-    status = 422
-
-
 class NoSuchTask(Problem):
     """There is no such task, or it is somebody else's."""
 
@@ -40,7 +33,7 @@ class NoSuchTask(Problem):
     status = 404
 
 
-class KeyUsed(KeyReused):
+class KeyUsed(IdempotencyKeyReused):
     """The idempotency key stands for a task already; nobody but `flow` sees this."""
 
     def __init__(self, message: str, *, task_id: UUID, fingerprint: bytes) -> None:

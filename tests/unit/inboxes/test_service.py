@@ -8,10 +8,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from limner.domain.problem import IdempotencyKeyReused
 from limner.flow.house import House
 from limner.inboxes import rules, service
 from limner.inboxes.models import Arrival, Claim, Inbox
-from limner.inboxes.service import InboxBusy, InboxEnded, InboxKeyReused, Made, NoSuchInbox, NoSuchRequest
+from limner.inboxes.service import InboxBusy, InboxEnded, Made, NoSuchInbox, NoSuchRequest
 from limner.kit.clock import StillClock
 from limner.kit.ids import uuid7
 from support.people import Person
@@ -183,7 +184,7 @@ async def test_the_same_key_makes_the_same_inbox_for_a_day(
     other = await made(house, eve.account.id, claim=claim)
     assert (first.is_repeat, again.is_repeat, other.is_repeat) == (False, True, False)
     assert again.inbox == first.inbox
-    with pytest.raises(InboxKeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         await made(house, grace.account.id, claim=Claim(key="k", fingerprint=b"2"))
 
     clock.move(seconds=1)

@@ -61,6 +61,7 @@ TOLD: dict[str, tuple[int, str, int, str, str]] = {
     "engine_failed": (500, "api_error", 500, "engine_failed", SERVER),
     "engine_timeout": (504, "timeout", 504, "timeout", SERVER),
     "timed_out": (504, "timeout", 504, "timeout", SERVER),
+    "still_under_way": (504, "timeout", 504, "timeout", SERVER),
     "storage_failed": (500, "api_error", 500, "storage_failed", SERVER),
     "database_unavailable": (503, "busy", 503, "service_unavailable", OVERLOADED),
     "task_abandoned": (500, "api_error", 500, "task_abandoned", SERVER),
@@ -233,6 +234,18 @@ async def engine_timeout(house: House, prefix: str) -> httpx2.Response:
 async def timed_out(house: House, prefix: str) -> httpx2.Response:
     house = replace(with_painter(house, Waiting()), task_seconds=0)
     return await ask(house, await join(house, "grace"), prefix=prefix)
+
+
+@scene
+async def still_under_way(house: House, prefix: str) -> httpx2.Response:
+    """The engine is elsewhere, and nobody is there."""
+    house = replace(house, performs=frozenset(), task_seconds=0)
+    answer = await ask(house, await join(house, "grace"), prefix=prefix)
+    async with house.database.statement() as tx:
+        id_ = await tx.value("SELECT id FROM tasks")
+    assert str(id_) in answer.json()["error"]["message"]
+    await cancel(house, task_id=id_, account_id=None)
+    return answer
 
 
 @scene

@@ -84,6 +84,9 @@ WORDS: Final[Mapping[str, Words]] = {
     "engine_busy": _same(503, "busy", "server_is_overloaded", _OVERLOADED, "Wait for `Retry-After`."),
     "engine_failed": _same(500, "api_error", "engine_failed", _SERVER, "Try again; the operator's log has more."),
     "engine_timeout": _same(504, "timeout", "timeout", _SERVER, "Ask for less, or try again."),
+    "still_under_way": _same(
+        504, "timeout", "timeout", _SERVER, "Ask for the task that the message names, or ask asynchronously."
+    ),
     "timed_out": _same(504, "timeout", "timeout", _SERVER, "Ask for less, or try again."),
     "storage_failed": _same(500, "api_error", "storage_failed", _SERVER, "The operator must look at the storage."),
     "database_unavailable": _same(503, "busy", "service_unavailable", _OVERLOADED, "Wait for `Retry-After`."),
