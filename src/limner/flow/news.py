@@ -55,7 +55,7 @@ class News:
             self.tell(UUID(task), what)
 
     def tell(self, task_id: UUID, what: str) -> None:
-        """Something happened to the task: running, succeeded, failed, cancelled, queued, `progress 0.4`, `partial <name>`."""
+        """Something happened to the task: running, succeeded, failed, cancelled, queued, `progress 0.4`, `partial <name> <begun>`."""
         for watcher in self._watchers.get(task_id, ()):
             watcher.put(what)
 

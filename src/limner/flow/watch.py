@@ -70,7 +70,7 @@ async def watch(
             word, _, rest = what.partition(" ")
             news: Seen | None
             if word == "partial":
-                news = view.shown(rest)
+                news = view.heard(rest)
             elif word == "progress" and view.told.task.status == "running":
                 news = view.progressed(float(rest))
             else:
@@ -109,6 +109,11 @@ class _View:
             return None
         self._share = share
         return Progressed(share=share)
+
+    def heard(self, said: str) -> Shown | None:
+        """The unfinished picture that news of `<name> <begun>` are about, if it is of this beginning and newer."""
+        name, _, begun = said.partition(" ")
+        return self.shown(name) if begun == str(self.told.task.begun) else None
 
     def shown(self, name: str) -> Shown | None:
         """The unfinished picture of that name, if it is newer than the one before."""

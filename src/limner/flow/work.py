@@ -47,6 +47,7 @@ async def work(house: House, *, task_id: UUID) -> float | None:
     if task.node_id is None:
         assert task.lease_until is not None, "a task in other hands has a lease"
         return max(0.5, (task.lease_until - now).total_seconds())
+    house.news.tell(task.id, "running")
     with spans.performing(house, task, kind="consumer"), house.hands.holding(task.id) as hand:
         if task.cancel_asked_at is not None:
             hand.tell("cancel")
@@ -129,7 +130,8 @@ def given_up(*, times: int) -> tasks.TaskEnded:
 class _Audience:
     """Tells everybody: those on this node at once, as they are told of the end; through the database all others, too.
 
-    Otherwise the end would overtake, on this node, what was shown right before it.
+    Otherwise the end would overtake, on this node, what was shown right before it. A partial picture comes with the number
+    of the beginning that it is of: one of an earlier worker may still be on its way when the next one shows its first.
     """
 
     def __init__(self, house: House, task: Task) -> None:
@@ -144,5 +146,5 @@ class _Audience:
 
     async def partial(self, name: str) -> None:
         async with self._house.database.statement() as tx:
-            await tasks.tell_partial(tx, id_=self._task.id, name=name)
-        self._house.news.tell(self._task.id, f"partial {name}")
+            await tasks.tell_partial(tx, id_=self._task.id, name=name, begun=self._task.begun)
+        self._house.news.tell(self._task.id, f"partial {name} {self._task.begun}")

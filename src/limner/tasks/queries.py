@@ -88,7 +88,7 @@ WITH told AS (
 SELECT pg_notify('limner_tasks', id::text || ' progress ' || $3::text) FROM told
 """
 
-TELL_PARTIAL: Final = "SELECT pg_notify('limner_tasks', $1::text || ' partial ' || $2)"
+TELL_PARTIAL: Final = "SELECT pg_notify('limner_tasks', $1::text || ' partial ' || $2 || ' ' || $3)"
 
 _LISTED: Final = """
 WHERE ($1::uuid IS NULL OR account_id = $1)

@@ -275,9 +275,9 @@ async def tell_progress(tx: Tx, *, id_: UUID, node_id: UUID, share: float) -> No
     await tx.run(queries.TELL_PROGRESS, id_, node_id, share)
 
 
-async def tell_partial(tx: Tx, *, id_: UUID, name: str) -> None:
+async def tell_partial(tx: Tx, *, id_: UUID, name: str, begun: int) -> None:
     """A partial picture of the task lies in storage; `name`: its key's last part."""
-    await tx.run(queries.TELL_PARTIAL, str(id_), name)
+    await tx.run(queries.TELL_PARTIAL, str(id_), name, str(begun))
 
 
 async def pace(tx: Tx, *, engine: str) -> float | None:

@@ -126,8 +126,10 @@ async def _stop(crews: list[Crew], taking: asyncio.Task[None], *, ending: Ending
     finished = asyncio.gather(*(crew.finish() for crew in crews))
     hurried = asyncio.create_task(ending.now.wait())
     await asyncio.wait((finished, hurried), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finished.cancel()
     hurried.cancel()
+    finished.cancel()
+    with suppress(asyncio.CancelledError):
+        await finished
     await asyncio.gather(*(crew.hand_back() for crew in crews))
 
 

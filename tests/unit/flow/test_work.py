@@ -278,7 +278,7 @@ async def test_how_far_a_task_has_come_is_told(house: House, grace: Person) -> N
         heard = [await watcher.next(seconds=0) for _ in range(12)]
 
     assert "running" in heard
-    assert f"partial {task.id}_0.partial0.png" in heard
+    assert f"partial {task.id}_0.partial0.png 1" in heard
     assert heard.index("running") < heard.index("succeeded")
 
 

@@ -43,9 +43,19 @@ def test_ids_are_all_different_and_sort_by_the_millisecond() -> None:
     assert stamps == sorted(stamps)
 
 
+def test_ids_sort_in_the_order_of_their_making() -> None:
+    made = [uuid7() for _ in range(5000)]
+
+    assert made == sorted(made)
+    assert len(set(made)) == 5000
+
+
 def test_all_74_random_bits_are_used() -> None:
     ones = zeros = 0
-    for _ in range(500):
+    for _ in range(60):
+        made = time.time_ns() // 1_000_000
+        while time.time_ns() // 1_000_000 == made:
+            continue  # within a millisecond each is the one before it and a bit more
         number = uuid7().int
         ones |= number
         zeros |= ~number

@@ -105,6 +105,7 @@ async def test_who_comes_late_sees_what_there_is(house: House, grace: Person) ->
         task = await submitted(house, grace)
         async with calling(house, grace, f"/v1/images/tasks/{task.id}/events") as first:
             await painter.began.wait()
+            await first.until("task")
             for what in (0, 1, 0.5):
                 painter.may_show.put_nowait(what)
             await first.until("progress")
