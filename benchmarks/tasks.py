@@ -37,6 +37,7 @@ OPEN_LIMITS = {
     "LIMNER_LIMITS__CONCURRENT": "1000",
     "LIMNER_QUEUE__ACCOUNT_WAITING_MAX": "1000000",
     "LIMNER_LOG__LEVEL": "warning",
+    "LIMNER_OUTBOUND__LOOPBACK": "true",
 }
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 

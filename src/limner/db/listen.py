@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
@@ -58,14 +59,17 @@ class Listener:
         connection: _Connection = await asyncpg.connect(
             self._url, timeout=10, command_timeout=10, server_settings={"application_name": "limner listener"}
         )
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _connection: lost.set())
         try:
             for channel in self._hearers:
                 await connection.add_listener(channel, self._heard)
             self.is_listening.set()
             for look in self._on_gap:
                 look()
-            while True:
-                await asyncio.sleep(_CHECK_SECONDS)
+            while not lost.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), _CHECK_SECONDS)
                 await connection.execute("SELECT 1")  # a connection that is dead without knowing it says so here
         finally:
             connection.terminate()
