@@ -21,7 +21,7 @@ from limner.accounts import service as accounts
 from limner.catalog.service import Catalog, CustomModel, catalog_of
 from limner.config import Settings, SettingsError
 from limner.db import Database, schema
-from limner.db.embedded import open_embedded
+from limner.db.embedded import keep_embedded, open_embedded
 from limner.db.listen import Listener
 from limner.domain.money import micro
 from limner.engines import Engine
@@ -121,6 +121,9 @@ async def opened_house(
         if warm is not None and warm in performs:
             stack.push_async_callback(_cancelled, asyncio.create_task(_warm_up(made[warm], name=warm)))
         database = await stack.enter_async_context(opened_database(settings))
+        if settings.database.url is None:
+            keeping = asyncio.create_task(keep_embedded(folder / EMBEDDED_FOLDER))
+            stack.push_async_callback(_cancelled, keeping)
         clock = clock or SteadyClock(await database.now())
         store = storage.load(settings.storage.url or (folder / "pictures").as_uri())
         await store.open()

@@ -8,8 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import requests
@@ -93,7 +93,14 @@ def test_a_program_can_wait_for_one_callback(server: Server, fresh_database_url:
     assert url.rpartition("/")[2] not in server.log.read_text()
 
 
-def test_a_server_that_stops_does_not_wait_for_whoever_watches(tmp_path: Path, database_url: str) -> None:
+def test_a_server_that_stops_does_not_wait_for_whoever_watches(
+    tmp_path: Path, new_database: Callable[[], AbstractContextManager[str]]
+) -> None:
+    with new_database() as database_url:
+        stopped_while_watched(tmp_path, database_url)
+
+
+def stopped_while_watched(tmp_path: Path, database_url: str) -> None:
     own = start(tmp_path / "data", database_url=database_url, environ={"LIMNER_SERVER__STOP_SECONDS": "600"})
     headers = {"authorization": f"Bearer {own.owner_key}"}
     inbox = requests.post(f"{own.url}/v1/inboxes", headers=headers, timeout=SECONDS).json()

@@ -7,21 +7,32 @@ next one; the last process that leaves stops it.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 import warnings
 from collections import deque
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import asyncpg
 
 from limner.db import DatabaseUnavailable
+from limner.kit.logs import event
 
 _PLAIN: Final = re.compile(r"[\w@%+=:,./-]+")
+_STARTING_SECONDS: Final = 20.0
+_AGAIN_SECONDS: Final = 0.25
+_LOOK_EVERY_SECONDS: Final = 1.0
+_STILL_IN_USE: Final = "still in use"  # a killed server's children have its memory for a moment longer
+_log = logging.getLogger(__name__)
 _BREAKS_QUOTES: Final = frozenset('"$`\\\n')
 
 
@@ -30,7 +41,53 @@ async def open_embedded(folder: Path) -> str:
 
     Raises `DatabaseUnavailable` when it cannot be started, naming its log.
     """
-    return await asyncio.to_thread(_open, folder)
+    deadline = time.monotonic() + _STARTING_SECONDS
+    while True:
+        try:
+            url = await asyncio.to_thread(_open, folder)
+            trouble = await _trouble_with(url)
+            if trouble is None:
+                return url
+        except DatabaseUnavailable as problem:
+            trouble = problem.message
+            if _STILL_IN_USE not in trouble:
+                raise
+        # What a killed server has left behind (its children, its socket) goes in a moment, and looks alive until then.
+        if time.monotonic() > deadline:
+            raise DatabaseUnavailable(f"the embedded PostgreSQL in {folder} does not answer: {trouble}")
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def keep_embedded(folder: Path) -> None:
+    """Start the PostgreSQL in `folder` again whenever it is gone, until cancelled: nobody else would."""
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        if _is_running(folder):
+            continue
+        event(_log, "database.gone", level=logging.WARNING, folder=folder)
+        try:
+            await open_embedded(folder)
+        except DatabaseUnavailable as problem:
+            event(_log, "database.not_started", level=logging.ERROR, error=problem.message)
+        else:
+            event(_log, "database.started", folder=folder)
+
+
+async def _trouble_with(url: str) -> str | None:
+    """Why it cannot be connected to; None: it can."""
+    try:
+        connection = await asyncpg.connect(url, timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return str(error) or type(error).__name__
+    await connection.close()
+    return None
+
+
+def _is_running(folder: Path) -> bool:
+    try:
+        return _alive(int((folder / "postmaster.pid").read_text(encoding="utf-8").split(maxsplit=1)[0]))
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def _open(folder: Path) -> str:
@@ -54,8 +111,17 @@ def _open(folder: Path) -> str:
         lock = shared._lock = type(shared._lock)(shared.runtime_path / ".lock")  # noqa: SLF001
         with lock:
             _forget_the_dead(folder / ".handle_pids.json")
+            known = shared._instances.get(folder.resolve())  # noqa: SLF001
+            if known is not None and not _is_running(folder):
+                # It knows a server that is gone, and would not look whether that is so.
+                atexit.unregister(known._cleanup)  # noqa: SLF001
+                del shared._instances[folder.resolve()]  # noqa: SLF001
+        is_new = folder.resolve() not in shared._instances  # noqa: SLF001
         server = library.get_server(folder, cleanup_mode="stop")
         server._lock = lock  # noqa: SLF001 - for its end, when the class may have another folder's
+        if is_new:
+            # Before the library's own last act, which stops the server only if nobody else is on the list.
+            atexit.register(_leave, lock, folder / ".handle_pids.json")
         _keep_to_ourselves(runtime, user=server.system_user)
     except Exception as error:
         # The library raises whatever initdb, pg_ctl or the folder's permissions gave it.
@@ -93,6 +159,11 @@ def _keep_to_ourselves(runtime: Path, *, user: str | None) -> None:
     if user is not None:
         shutil.chown(runtime, user)
         runtime.chmod(0o700)
+
+
+def _leave(lock: Any, register: Path) -> None:
+    with lock:
+        _forget_the_dead(register)
 
 
 def _forget_the_dead(register: Path) -> None:

@@ -104,10 +104,8 @@ async def _place(tx: Tx, task: Task) -> Place | None:
     if ahead is None:
         return None  # somebody is about to begin it
     pace = await tasks.pace(tx, engine=task.engine)
-    running = max(
-        1,
-        sum(
-            count for engine, status, count, _ in await tasks.counts(tx) if (engine, status) == (task.engine, "running")
-        ),
+    running = sum(
+        count for engine, status, count, _ in await tasks.counts(tx) if (engine, status) == (task.engine, "running")
     )
-    return Place(ahead=ahead, seconds=None if pace is None else pace * (ahead + 1) / running)
+    # When none is performed although some wait, nobody can tell whether anybody will.
+    return Place(ahead=ahead, seconds=pace * (ahead + 1) / running if pace is not None and running else None)

@@ -34,7 +34,7 @@ def check_url(house: House, *, url: str) -> None:
     try:
         house.outbound.check(url)
     except AddressRefusedError as error:
-        raise CallbackRefused(f"callback_url cannot be called: {error.message}", param="callback_url") from None
+        raise CallbackRefused(f"callback_url is refused. {error.message}", param="callback_url") from None
 
 
 def message_id(task: Task) -> UUID:

@@ -38,7 +38,8 @@ SELECT kind, sum(count)::bigint AS count, max(seconds)::float8 AS oldest_seconds
     SELECT entrypoint AS kind, count(*) AS count, extract(epoch FROM now() - min(created)) AS seconds
     FROM pgqueuer WHERE status = 'queued' AND execute_after <= now() GROUP BY entrypoint
     UNION ALL
-    SELECT kind, count(*), 0 FROM job_places WHERE NOT is_released GROUP BY kind
+    SELECT kind, count(*), extract(epoch FROM now() - min(created_at)) FROM job_places
+    WHERE NOT is_released GROUP BY kind
 ) AS waiting GROUP BY kind ORDER BY kind
 """
 

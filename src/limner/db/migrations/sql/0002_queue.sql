@@ -221,7 +221,8 @@ CREATE TABLE job_places (
     line_id uuid NOT NULL,
     kind text NOT NULL,
     priority smallint NOT NULL,
-    is_released boolean NOT NULL
+    is_released boolean NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 CREATE INDEX job_places_next ON job_places (line_id, priority DESC, subject_id) WHERE NOT is_released;

@@ -156,6 +156,8 @@ def generation(body: bytes, *, dialect: Dialect) -> tuple[Ask, Manner]:
 
 
 def _manner(parsed: GenerationBody) -> Manner:
+    if parsed.callback_url == "":
+        raise InvalidValue("callback_url is empty: give an address, or leave it out and wait", param="callback_url")
     if parsed.timeout is not None and parsed.timeout < 0:
         raise InvalidValue("timeout must be 0 seconds or more", param="timeout")
     if parsed.callback_secret is not None and not parsed.callback_url:
@@ -169,7 +171,7 @@ def _manner(parsed: GenerationBody) -> Manner:
         if value is not None and not 1 <= len(value) <= most:
             raise InvalidValue(f"{name} must have 1 to {most} characters", param=name)
     return Manner(
-        callback_url=parsed.callback_url or None,
+        callback_url=parsed.callback_url,
         callback_secret=parsed.callback_secret,
         is_async=bool(parsed.async_),
         timeout=parsed.timeout,

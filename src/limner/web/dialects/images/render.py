@@ -77,11 +77,13 @@ def submitted_body(task: Task) -> bytes:
     return orjson.dumps({"task_id": str(task.id)})
 
 
-def submitted_headers(submitted: Submitted, *, task: Task, dialect: Dialect, preference: str) -> dict[str, str]:
-    """Where to ask for the task, which is `task` by now, and what of the caller's wishes was heeded."""
+def submitted_headers(
+    submitted: Submitted, *, task: Task, dialect: Dialect, preference: str, is_answer: bool
+) -> dict[str, str]:
+    """Where to ask for the task, unless this is its answer (`is_answer`), and what of the caller's wishes was heeded."""
     waiting = {"location": f"{dialect.prefix}{TASKS_PATH}/{task.id}", "retry-after": LOOK_AGAIN_SECONDS}
     return {
-        **(waiting if dialect.accepted == HTTPStatus.ACCEPTED and task.is_open else {}),
+        **(waiting if dialect.accepted == HTTPStatus.ACCEPTED and not is_answer else {}),
         **({"preference-applied": preference} if preference else {}),
         **(allowance_headers(submitted.allowance) if submitted.allowance else {}),
         **({"idempotency-replayed": "true"} if submitted.is_repeat else {}),

@@ -78,8 +78,9 @@ async def _accepted(
     house, task = house_of(request), submitted.task
     if wait_seconds:
         task = await tasks.while_there(request, until_ended(house, task_id=task.id, seconds=wait_seconds))
-    headers = render.submitted_headers(submitted, task=task, dialect=dialect, preference=applied)
-    if wait_seconds and not task.is_open:
+    is_answer = bool(wait_seconds) and not task.is_open
+    headers = render.submitted_headers(submitted, task=task, dialect=dialect, preference=applied, is_answer=is_answer)
+    if is_answer:
         delivery = await delivery_of(house, task=task, admitted=None)
         return Response(
             render.result_body(delivery.result, trace_id=task.trace_id),
