@@ -513,4 +513,11 @@ async def test_a_place_in_the_queue_is_counted_and_guessed(house: House, grace: 
     places = [(await told(house, grace, task.id))["queue"] for task in made]
 
     assert [place["ahead"] for place in places] == [0, 1, 2]
-    assert [place["estimated_seconds"] for place in places] == [4.0, 8.0, 12.0]
+    # When none is performed, nobody can tell whether any will be.
+    assert [place["estimated_seconds"] for place in places] == [None, None, None]
+    async with house.database.statement() as tx:
+        now = house.clock.now()
+        running = "UPDATE tasks SET status = 'running', begun = 1, started_at = $2, node_id = $3, lease_until = $2"
+        await tx.run(f"{running} WHERE id = $1", made[0].id, now, uuid7())
+    places = [(await told(house, grace, task.id))["queue"] for task in made[1:]]
+    assert [place["estimated_seconds"] for place in places] == [8.0, 12.0]
