@@ -368,8 +368,12 @@ def check_receivers(receivers: Sequence[Endpoint]) -> Finding:
             advice="`limner webhooks receivers` shows all; when it is mended, `limner webhooks resume RECEIVER`",
         )
     if failing:
-        detail = f"{len(failing)} of {len(receivers)} fail at present (`limner webhooks receivers`)"
-        return Finding(state="ok", what="receivers", detail=detail)
+        return Finding(
+            state="warn",
+            what="receivers",
+            detail=f"{len(failing)} of {len(receivers)} fail at present",
+            advice="`limner webhooks receivers` shows which; they are tried again, and paused after days of it",
+        )
     detail = f"{len(receivers)} known, all answer well" if receivers else "none yet"
     return Finding(state="ok", what="receivers", detail=detail)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
@@ -16,10 +17,16 @@ from limner.inboxes.models import Received
 
 _INDENT: Final = "  "
 _LABEL_WIDTH: Final = 11
-_LINES_MAX: Final = 200
+# JSON within the first two is shown whole; of anything else, only a beginning.
+_JSON_LINES: Final = 200
+_JSON_CHARACTERS: Final = 16_000
+_LINES_MAX: Final = 40
+_CHARACTERS_MAX: Final = 4_000
 _STRING_CHARACTERS: Final = 400
 _TELLING: Final = ("content-type", "user-agent", "webhook-id", "webhook-timestamp", "webhook-signature")
 _PLAIN_SIGNATURE: Final = "x-callback-signature"
+# What a receiver is tried out with by hand: half of a signature is worth nothing.
+_COPIED: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", _PLAIN_SIGNATURE})
 # A string (perhaps cut off), a sign, or anything else up to the next of these.
 _JSON_PART: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
@@ -102,7 +109,8 @@ def _headers(headers: Mapping[str, str], *, columns: int) -> Iterator[str]:
     telling = [name for name in (*_TELLING, _PLAIN_SIGNATURE) if name in headers]
     others = sorted(headers.keys() - telling, key=lambda name: (not name.startswith("x-"), name))
     for name in (*telling, *others):
-        line = cut(plain(f"{name}: {headers[name]}").replace("\n", " "), columns)
+        line = plain(f"{name}: {headers[name]}").replace("\n", " ")
+        line = line if name in _COPIED else cut(line, columns)
         yield click.style(line, dim=True) if name in others else line
 
 
@@ -113,12 +121,29 @@ def _body(received: Received) -> Iterator[str]:
             yield click.style(f"({received.body_bytes:,} bytes that are no text)", dim=True)
         return
     text = plain(rules.shortened(body.text))
-    lines = pretty(text) if _is_json(body.text, is_cut_off=received.is_truncated) else text.splitlines()
-    yield from lines[:_LINES_MAX]
-    if len(lines) > _LINES_MAX:
-        yield click.style(f"… and {len(lines) - _LINES_MAX:,} more lines", dim=True)
-    if received.is_truncated:
-        yield click.style(f"(its first {len(received.body):,} bytes; the rest was checked and not kept)", dim=True)
+    is_json = _is_json(body.text, is_cut_off=received.is_truncated)
+    lines = list(islice(pretty(text), _JSON_LINES + 1)) if is_json else text.splitlines()
+    is_small_json = is_json and len(lines) <= _JSON_LINES and _characters(lines) <= _JSON_CHARACTERS
+    begun = lines if is_small_json else list(_beginning(lines))
+    yield from begun
+    if received.is_truncated or begun != lines:
+        yield click.style(f"({received.body_bytes:,} bytes in all; what is shown is its beginning)", dim=True)
+
+
+def _characters(lines: Iterable[str]) -> int:
+    return sum(len(click.unstyle(line)) for line in lines)
+
+
+def _beginning(lines: Iterable[str]) -> Iterator[str]:
+    """As many of the lines as do not flood a terminal; the last may be cut."""
+    left = _CHARACTERS_MAX
+    for line in islice(lines, _LINES_MAX):
+        letters = click.unstyle(line)
+        if len(letters) > left:
+            yield letters[:left] + "…"
+            return
+        left -= len(letters)
+        yield line
 
 
 def _is_json(text: str, *, is_cut_off: bool) -> bool:
@@ -133,32 +158,34 @@ def _is_json(text: str, *, is_cut_off: bool) -> bool:
     return True
 
 
-def pretty(text: str) -> list[str]:
+def pretty(text: str) -> Iterator[str]:
     """JSON with one thing on each line, as it was sent, whole or cut off; long strings are shortened."""
-    lines, line, depth = [], "", 0
+    line, depth = "", 0
     parts: list[str] = _JSON_PART.findall(text)
     for number, part in enumerate(parts):
         following = parts[number + 1] if number + 1 < len(parts) else ""
         if part in {"{", "["}:
             line += part
             if following not in {"}", "]"}:
-                lines.append(line)
+                yield line
                 depth += 1
                 line = _INDENT * depth
         elif part in {"}", "]"}:
             if number and parts[number - 1] not in {"{", "["}:
-                lines += [line] if line.strip() else []
+                if line.strip():
+                    yield line
                 depth = max(0, depth - 1)
                 line = _INDENT * depth
             line += part
         elif part == ",":
-            lines.append(line + part)
+            yield line + part
             line = _INDENT * depth
         elif part == ":":
             line += ": "
         else:
             line += click.style(_short(part), fg="cyan") if following == ":" else _short(part)
-    return [*lines, line] if line.strip() else lines
+    if line.strip():
+        yield line
 
 
 def _short(part: str) -> str:
