@@ -16,7 +16,7 @@ import pytest
 import requests
 from openai.types import ImagesResponse
 
-from support.receiver import receiver
+from support.ears import listening
 from support.server import Server, start
 
 PROMPT = "A cute baby sea otter"
@@ -133,7 +133,7 @@ def test_a_server_that_stops_does_not_wait_for_watchers(
 @pytest.mark.parametrize("way", ["async", "callback_url"])
 def test_the_official_client(server: Server, prefix: str, way: str) -> None:
     with (
-        receiver() as inbox,
+        listening(path="") as inbox,
         openai.OpenAI(base_url=server.url + prefix, api_key=server.owner_key, max_retries=0) as client,
     ):
         extra = {"async": True} if way == "async" else {"callback_url": f"{inbox.url}/told"}
@@ -155,7 +155,7 @@ def test_the_official_client(server: Server, prefix: str, way: str) -> None:
 
 
 def test_the_vendor_s_way_from_the_request_to_the_signed_callback_and_the_task(server: Server) -> None:
-    with receiver() as inbox:
+    with listening(path="") as inbox:
         body = BODY | {
             "callback_url": f"{inbox.url}/told?order=7",
             "callback_secret": "between us",

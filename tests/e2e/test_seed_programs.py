@@ -15,7 +15,7 @@ import pytest
 import requests
 from PIL import Image
 
-from support.receiver import receiver
+from support.ears import listening
 from support.server import Server
 
 PROGRAM = """import requests
@@ -112,7 +112,7 @@ def test_the_other_values_of_the_seed(server: Server, old: str, new: str) -> Non
 
 
 def test_the_seed_s_asynchronous_program_and_what_its_receiver_gets(server: Server) -> None:
-    with receiver() as inbox:
+    with listening(path="") as inbox:
         body = printed_by(server, CALLBACK.replace("https://webhook.site", inbox.url))
         posted = inbox.posted(seconds=20)
 

@@ -12,23 +12,36 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing_extensions import override
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What was sent; the headers' names in small letters."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
 @dataclass
 class Ear:
     """Takes every POST and answers it with `status`."""
 
     url: str
     status: int = 200
-    heard: queue.Queue[bytes] = field(default_factory=queue.Queue)
+    heard: queue.Queue[Posted] = field(default_factory=queue.Queue)
+
+    def posted(self, *, seconds: float) -> Posted:
+        """The next that comes, within so many seconds."""
+        return self.heard.get(timeout=seconds)
 
     def next(self) -> bytes:
         """The next body, now or soon."""
-        return self.heard.get(timeout=10)
+        return self.posted(seconds=10).body
 
     def all(self) -> list[bytes]:
         """Every body that has come since."""
         bodies = []
         while not self.heard.empty():
-            bodies.append(self.heard.get())
+            bodies.append(self.heard.get().body)
         return bodies
 
 
@@ -39,10 +52,12 @@ def listening(*, path: str = "/", status: int = 200) -> Iterator[Ear]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            # Before the answer: whoever has been answered has been heard.
+            ear.heard.put(Posted(path=self.path, headers=headers, body=body))
             self.send_response(ear.status)
             self.send_header("content-length", "0")
             self.end_headers()
-            ear.heard.put(body)
 
         @override
         def log_message(self, format: str, *args: object) -> None:

@@ -6,7 +6,6 @@ import http.client
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
+
+from support.ports import free_port
 
 _STARTING_SECONDS: Final = 60
 _STOPPING_SECONDS: Final = 30
@@ -36,7 +37,7 @@ class Node:
     """`limner serve` or `limner worker`, at the same port from start to start; what it says is in `log`."""
 
     def __init__(self, folder: Path, *, command: Literal["serve", "worker"], environ: Mapping[str, str]) -> None:
-        self.folder, self.command, self.port = folder, command, _free_port()
+        self.folder, self.command, self.port = folder, command, free_port()
         self.log = folder.parent / f"{folder.name}-{command}.log"
         self._environ = {name: value for name, value in os.environ.items() if not name.startswith("LIMNER_")}
         self._environ |= _COMMON | {
@@ -147,15 +148,3 @@ def kill_at_random(nodes: Sequence[Node], *, times: int, seed: int, pause_max: f
         killed += len(victims)
     for node in nodes:
         node.wait_until_up()
-
-
-def _free_port() -> int:
-    """Below those that the system hands out: nobody else gets it while the node is dead."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

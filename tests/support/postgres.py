@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote
+
+from support.ports import free_port
 
 _USER: Final = "limner"
 _PASSWORD: Final = "otters & herons: 100% p@id/for"  # an address can hold any
@@ -53,7 +53,7 @@ class ExternalPostgres:
         self._data = folder / "data"
         self._programs = programs
         self._is_durable = is_durable
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._was_killed = False
         self.log = folder / "log"
@@ -154,15 +154,3 @@ class ExternalPostgres:
     @staticmethod
     def _user() -> pwd.struct_passwd | None:
         return _server_user() if os.getuid() == 0 else None
-
-
-def _free_port() -> int:
-    """Below those that the system hands out: nobody else gets it while the server is stopped."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

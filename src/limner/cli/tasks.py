@@ -11,7 +11,7 @@ import click
 
 from limner.cli.parts.facts import fact, facts, passage, state
 from limner.cli.parts.given import Given, pass_given, shared_options
-from limner.cli.parts.names import shorter
+from limner.cli.parts.names import account_id_of, account_names, shorter
 from limner.cli.parts.table import json_option, plain, write_json, write_table
 from limner.cli.parts.trouble import Trouble, failed_in_part
 from limner.cli.parts.values import Earlier, shown_moment, shown_span
@@ -106,14 +106,12 @@ def list_(
 
 
 async def _found(database: Database, *, account: str | None, which: Any, limit: int) -> _Listed:
-    from limner.accounts import service as accounts
     from limner.tasks import service as tasks
 
     async with database.transaction() as tx:
-        account_id = (await accounts.account_called(tx, name=account)).id if account is not None else None
         return _Listed(
-            tasks=await tasks.tasks(tx, account_id=account_id, which=which, count=limit),
-            names={one.id: one.name for one in await accounts.accounts(tx)},
+            tasks=await tasks.tasks(tx, account_id=await account_id_of(tx, account), which=which, count=limit),
+            names=await account_names(tx),
             now=await database.now(),
         )
 

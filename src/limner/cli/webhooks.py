@@ -14,7 +14,7 @@ import click
 
 from limner.cli.parts.facts import fact, facts, passage, state
 from limner.cli.parts.given import Given, pass_given, shared_options
-from limner.cli.parts.names import shorter
+from limner.cli.parts.names import account_id_of, account_names, shorter
 from limner.cli.parts.table import json_option, plain, write_json, write_table
 from limner.cli.parts.trouble import Trouble, failed_in_part
 from limner.cli.parts.values import Earlier, shown_moment, shown_span
@@ -86,7 +86,7 @@ def list_(
         async with database.transaction() as tx:
             found = await webhooks.messages(
                 tx,
-                account_id=await _account_id(tx, account),
+                account_id=await account_id_of(tx, account),
                 origin=origin,
                 status=status,
                 since=since,
@@ -96,7 +96,7 @@ def list_(
             return _Listed(
                 messages=found,
                 last={id_: tried[0] for id_, tried in last.items() if tried},
-                names=await _names(tx),
+                names=await account_names(tx),
                 now=await database.now(),
             )
 
@@ -148,7 +148,7 @@ def show(given: Given, task: str, *, as_json: bool) -> None:
     async def act(database: Database) -> tuple[Message, list[Attempt], str]:
         async with database.transaction() as tx:
             message = await _message(tx, task)
-            names = await _names(tx)
+            names = await account_names(tx)
             return message, await webhooks.attempts(tx, message_id=message.id), names[message.account_id]
 
     message, attempts, account = with_books(given.settings(), act)
@@ -216,9 +216,9 @@ def receivers(given: Given, account: str | None, *, as_json: bool) -> None:
 
     async def act(database: Database) -> tuple[list[Endpoint], Mapping[UUID, str], datetime]:
         async with database.transaction() as tx:
-            account_id = await _account_id(tx, account)
+            account_id = await account_id_of(tx, account)
             found = await webhooks.endpoints(tx, account_id=account_id)
-            return found, await _names(tx), await database.now()
+            return found, await account_names(tx), await database.now()
 
     found, names, now = with_books(given.settings(), act)
     if as_json:
@@ -317,7 +317,7 @@ def recover(given: Given, *, since: datetime, account: str | None, receiver: str
 
     async def act(database: Database) -> int:
         async with database.transaction() as tx:
-            account_id = await _account_id(tx, account)
+            account_id = await account_id_of(tx, account)
             now = await database.now()
             return len(await webhooks.recover(tx, since=since, now=now, account_id=account_id, origin=origin))
 
@@ -346,7 +346,7 @@ def resume(given: Given, receiver: str, account: str | None) -> None:
 
     async def act(database: Database) -> int:
         async with database.transaction() as tx:
-            found = await webhooks.endpoints(tx, account_id=await _account_id(tx, account))
+            found = await webhooks.endpoints(tx, account_id=await account_id_of(tx, account))
             paused = [one for one in found if one.origin == origin]
             if not paused:
                 raise Trouble(
@@ -413,18 +413,6 @@ async def _message(tx: Tx, name: str) -> Message:
     if not found:
         raise webhooks.NoSuchMessage(f"the task {task.id} was asked for without a callback")
     return found[0]
-
-
-async def _account_id(tx: Tx, name: str | None) -> UUID | None:
-    from limner.accounts import service as accounts
-
-    return None if name is None else (await accounts.account_called(tx, name=name)).id
-
-
-async def _names(tx: Tx) -> Mapping[UUID, str]:
-    from limner.accounts import service as accounts
-
-    return {one.id: one.name for one in await accounts.accounts(tx)}
 
 
 def _origin(url: str | None) -> str | None:

@@ -16,6 +16,7 @@ from limner.catalog.models import Model
 from limner.credits import service as credit_book
 from limner.db.steps import Step
 from limner.domain.ask import Ask
+from limner.domain.claim import Claim
 from limner.domain.principal import Principal
 from limner.domain.problem import InvalidValue
 from limner.domain.spec import OutputFormat, Spec
@@ -27,10 +28,8 @@ from limner.kit.ids import uuid7
 from limner.limits import service as limits
 from limner.limits.models import Allowance, Policy
 from limner.tasks import service as tasks
-from limner.tasks.models import Claim as TaskClaim
 from limner.tasks.models import Task
 
-CLAIMS_LIVE: Final = timedelta(hours=24)
 WAITED_FOR: Final = 2
 """The priority of tasks that somebody waits for on a connection; callers choose between -1 and 1."""
 _PRINCIPALS_MAX: Final = 10_000
@@ -42,14 +41,6 @@ class Callback:
 
     url: str = field(repr=False)
     secret: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A caller's own key for a request: the same key and `fingerprint` (a hash of what is asked) mean the same task."""
-
-    key: str
-    fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +120,7 @@ async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str,
     # The rows that all of a key's requests share come last, so that they are locked as briefly as can be.
     steps: list[Step[Any]] = [accounts.confirm(principal, now=now)]
     if terms.claim is not None:
-        steps.append(_claimed(terms.claim, task=task, now=now))
+        steps.append(tasks.claim_key(account_id=task.account_id, claim=terms.claim, task_id=task.id, now=now))
     steps.append(tasks.open_task(task))
     if terms.callback is not None:
         steps.append(notify.hold(task, url=terms.callback.url, secret=terms.callback.secret))
@@ -196,15 +187,6 @@ def _task(
     if terms.callback is None:
         return task
     return replace(task, callback_line=notify.line_id(account_id=task.account_id, url=terms.callback.url))
-
-
-def _claimed(claim: Claim, *, task: Task, now: datetime) -> Step[None]:
-    return tasks.claim_key(
-        account_id=task.account_id,
-        claim=TaskClaim(key=claim.key, fingerprint=claim.fingerprint, forgotten_before=now - CLAIMS_LIVE),
-        task_id=task.id,
-        now=now,
-    )
 
 
 def paint_kind(engine: str) -> str:

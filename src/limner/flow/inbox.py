@@ -10,11 +10,12 @@ from typing import Final
 from uuid import UUID
 
 from limner.db import Database, Tx
+from limner.domain.claim import Claim
 from limner.flow.house import House
 from limner.flow.news import LOOK, OVER, News, Watcher
 from limner.inboxes import rules
 from limner.inboxes import service as inboxes
-from limner.inboxes.models import Arrival, Claim, Inbox, Received
+from limner.inboxes.models import Arrival, Inbox, Received
 from limner.inboxes.service import Made
 from limner.kit.clock import Clock
 from limner.kit.ids import uuid7

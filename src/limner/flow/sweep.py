@@ -11,8 +11,9 @@ import logging
 from datetime import timedelta
 from typing import Final
 
+from limner.domain.claim import CLAIMS_LIVE
 from limner.domain.problem import Problem
-from limner.flow.admit import CLAIMS_LIVE, line_of, paint_kind
+from limner.flow.admit import line_of, paint_kind
 from limner.flow.hands import TaskCancelled
 from limner.flow.house import House
 from limner.flow.settle import end_badly

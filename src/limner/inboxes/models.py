@@ -24,14 +24,6 @@ class Inbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """The maker's own key: the same key and `fingerprint` (a hash of what is asked) mean the same inbox."""
-
-    key: str
-    fingerprint: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A request as it is to be kept: `path` below the inbox's address, `headers` by their names in lower case.
 

@@ -9,16 +9,16 @@ from typing import Final
 from uuid import UUID
 
 from limner.db import Row, Tx
+from limner.domain.claim import CLAIMS_LIVE, Claim
 from limner.domain.problem import IdempotencyKeyReused, Problem
 from limner.inboxes import queries, rules
-from limner.inboxes.models import Arrival, Claim, Inbox, Received
+from limner.inboxes.models import Arrival, Inbox, Received
 
 CHANNEL: Final = "limner_inboxes"
 """Where the database says `<inbox> <number>` when a request was kept, and `<inbox> ended` when an inbox was deleted."""
 PER_MINUTE: Final = 600
 REQUESTS_KEPT: Final = 100
 INBOXES_MAX: Final = 20
-CLAIMS_LIVE: Final = timedelta(hours=24)
 _REMEMBERED: Final = timedelta(days=7)
 
 

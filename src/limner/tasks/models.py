@@ -63,18 +63,6 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A caller's own key for a request, so that asking again means the same task.
-
-    `fingerprint`: a hash of what was asked. `forgotten_before`: a claim older than that is no claim any more.
-    """
-
-    key: str
-    fingerprint: bytes
-    forgotten_before: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which tasks to list; None means any. Times are inclusive, the ends of `before` (an id) are not."""
 

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from limner.db import Row, Tx
 from limner.db.steps import Step, nothing
+from limner.domain.claim import CLAIMS_LIVE, Claim
 from limner.domain.problem import IdempotencyKeyReused, Problem
 from limner.tasks import queries
-from limner.tasks.models import Claim, Filter, Task
+from limner.tasks.models import Filter, Task
 
 CHANNEL: Final = queries.CHANNEL
 _ID_DIGITS: Final = 32
@@ -83,7 +84,7 @@ def claim_key(*, account_id: UUID, claim: Claim, task_id: UUID, now: datetime) -
     """Have the caller's own key stand for the task. Refused with `KeyUsed` if it stands for one already."""
     return Step(
         call=queries.CLAIM_KEY,
-        arguments=(account_id, claim.key, claim.fingerprint, task_id, claim.forgotten_before, now),
+        arguments=(account_id, claim.key, claim.fingerprint, task_id, now - CLAIMS_LIVE, now),
         read=nothing,
         refusals={queries.KEY_USED: _key_used},
     )

@@ -8,10 +8,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from limner.domain.claim import Claim
 from limner.domain.problem import IdempotencyKeyReused
 from limner.flow.house import House
 from limner.inboxes import rules, service
-from limner.inboxes.models import Arrival, Claim, Inbox
+from limner.inboxes.models import Arrival, Inbox
 from limner.inboxes.service import InboxBusy, InboxEnded, Made, NoSuchInbox, NoSuchRequest
 from limner.kit.clock import StillClock
 from limner.kit.ids import uuid7

@@ -10,11 +10,12 @@ import asyncpg
 import pytest
 
 from limner.db.steps import Step
+from limner.domain.claim import Claim
 from limner.flow.house import House
 from limner.kit.clock import StillClock
 from limner.kit.ids import uuid7
 from limner.tasks import service as tasks
-from limner.tasks.models import Claim, Task
+from limner.tasks.models import Task
 from support.people import Person
 from support.shelves import task_rows
 
@@ -198,7 +199,7 @@ async def test_a_key_stands_for_the_task_that_claimed_it_first(
     first, second = uuid7(), uuid7()
 
     async def claim(person: Person, task_id: UUID, fingerprint: bytes) -> None:
-        claimed = Claim(key="order 66", fingerprint=fingerprint, forgotten_before=clock.now() - timedelta(hours=24))
+        claimed = Claim(key="order 66", fingerprint=fingerprint)
         step = tasks.claim_key(account_id=person.account.id, claim=claimed, task_id=task_id, now=clock.now())
         await house.database.together(step, order=())
 

@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from limner.domain.claim import CLAIMS_LIVE
 from limner.domain.money import micro
 from limner.engines import EngineFailed
-from limner.flow.admit import CLAIMS_LIVE
 from limner.flow.house import House
 from limner.flow.sweep import sweep, tidy
 from limner.flow.work import work

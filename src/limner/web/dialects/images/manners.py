@@ -14,8 +14,9 @@ from typing import Final
 import orjson
 
 from limner.domain.ask import Ask
+from limner.domain.claim import Claim
 from limner.domain.problem import InvalidValue
-from limner.flow.admit import Callback, Claim, Terms
+from limner.flow.admit import Callback, Terms
 from limner.web.dialects.images.differences import Dialect
 from limner.web.dialects.images.parse import Manner
 
