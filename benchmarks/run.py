@@ -8,6 +8,6 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-for script, arguments in (("illustrator.py", []), ("serve.py", sys.argv[1:]), ("tasks.py", [])):
+for script, arguments in (("illustrator.py", []), ("serve.py", sys.argv[1:]), ("tasks.py", []), ("console.py", [])):
     print(f"== {script}", flush=True)
     subprocess.run([sys.executable, HERE / script, *arguments], check=True)

@@ -39,6 +39,22 @@ _Result = TypeVar("_Result")
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 TABLES = (
+    "platform_tokens",
+    "model_changes",
+    "audit_entries",
+    "image_shares",
+    "usage_sums",
+    "usage_ended",
+    "redemptions",
+    "redeem_codes",
+    "api_key_old_secrets",
+    "login_throttles",
+    "login_journeys",
+    "identities",
+    "invitations",
+    "login_links",
+    "sessions",
+    "logins",
     "pgqueuer",
     "job_places",
     "job_lines",
@@ -224,7 +240,7 @@ def clock() -> StillClock:
 
 @pytest.fixture
 async def house(opened: House, clock: StillClock) -> AsyncIterator[House]:
-    yield replace(opened, clock=clock, storage=storage.load("memory://"))
+    yield replace(opened, clock=clock, storage=storage.load("memory://"), catalog=opened.catalog.as_made())
     async with opened.database.transaction() as tx:
         # As a replica would: otherwise the trigger that keeps entries for ever would keep them from us as well.
         await tx.run("SET LOCAL session_replication_role = replica")

@@ -36,7 +36,7 @@ Emojibase (groups and subgroups), copyright Miles Johnson, MIT License (LICENSE-
 """
 
 
-def compile_art(*, packages: Path, out: Path) -> None:
+def fill(*, packages: Path, out: Path) -> None:
     """Write everything into the folder `out`."""
     drawings = _read(packages / "@iconify-json/noto/icons.json")["icons"]
     chars = _read(packages / "@iconify-json/noto/chars.json")

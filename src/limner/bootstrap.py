@@ -6,20 +6,23 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import limner
 from limner import engines, storage
 from limner.accounts import service as accounts
+from limner.catalog import service as catalog_book
 from limner.catalog.service import Catalog, CustomModel, catalog_of
-from limner.config import Settings, SettingsError
+from limner.config import Loaded, Settings, SettingsError, all_shown
 from limner.db import Database, schema
 from limner.db.embedded import keep_embedded, open_embedded
 from limner.db.listen import Listener
@@ -27,9 +30,10 @@ from limner.domain.money import micro
 from limner.engines import Engine
 from limner.flow.bells import Bells
 from limner.flow.hands import Hands
-from limner.flow.house import CallbackPolicy, EngineStand, House, QueuePolicy
+from limner.flow.house import AccountsPolicy, CallbackPolicy, EngineStand, House, ProviderPolicy, QueuePolicy
 from limner.flow.keys import add_account, issue_key
 from limner.flow.news import News
+from limner.flow.offer import Offer
 from limner.flow.signs import Signs
 from limner.images import service as images
 from limner.inboxes import service as inboxes
@@ -38,6 +42,7 @@ from limner.kit import tracing
 from limner.kit.clock import Clock, SteadyClock
 from limner.kit.ids import uuid7
 from limner.kit.logs import event
+from limner.kit.mail import MailServer, Post
 from limner.kit.outbound import Outbound
 from limner.kit.outbound import Policy as OutboundPolicy
 from limner.kit.tracing import Tracer
@@ -51,6 +56,7 @@ OWNER_KEY_FILE: Final = "owner.key"
 EMBEDDED_FOLDER: Final = "postgres"
 _SECRET_BYTES: Final = 32
 _LAST_TRACES_SECONDS: Final = 3.0
+_LAST_MAILS_SECONDS: Final = 5.0
 
 
 class DataFolderError(Exception):
@@ -101,12 +107,17 @@ async def opened_database(settings: Settings, *, upgrade: bool = True) -> AsyncG
 
 @asynccontextmanager
 async def opened_house(
-    settings: Settings, *, public_url: str, clock: Clock | None = None, warm: str | None = None
+    settings: Settings,
+    *,
+    public_url: str,
+    clock: Clock | None = None,
+    warm: str | None = None,
+    origins: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncGenerator[House]:
     """The house, ready to work; everything that was opened is closed at the end.
 
     `warm`: the engine that most requests go to. It is opened beside everything else, so that the first of them need not
-    wait for it.
+    wait for it. `origins`: where the settings come from, for whoever is shown them.
     """
     folder = prepare_data_dir(settings.data_dir)
     made = make_engines(settings)
@@ -134,9 +145,16 @@ async def opened_house(
             )
         outbound = make_outbound(settings)
         stack.push_async_callback(outbound.close)
+        provider_line = make_provider_line()
+        stack.push_async_callback(provider_line.close)
+        post = make_post(settings)
+        stack.push_async_callback(post.close, seconds=_LAST_MAILS_SECONDS)
         hands = Hands()
         news, inbox_news, bells = News(on_cancel=hands.cancel), News(), Bells()
-        listener = _listener(database.url, news=news, inbox_news=inbox_news, bells=bells)
+        offer = Offer(database, catalog, engines=frozenset(made))
+        await offer.look()
+        stack.push_async_callback(_cancelled, asyncio.create_task(offer.run()))
+        listener = _listener(database.url, news=news, inbox_news=inbox_news, bells=bells, offer=offer)
         signs = Signs(listening=listener.is_listening)
         stack.push_async_callback(_cancelled, asyncio.create_task(listener.run()))
         yield House(
@@ -167,17 +185,24 @@ async def opened_house(
             signs=signs,
             tracer=tracer,
             metrics_token=token.get_secret_value() if token else None,
+            free_credits=micro(settings.credits.free),
+            accounts_policy=accounts_policy(settings),
+            post=post,
+            provider_line=provider_line,
+            settings_shown=all_shown(Loaded(settings=settings, origins=origins)),
         )
 
 
-def _listener(url: str, *, news: News, inbox_news: News, bells: Bells) -> Listener:
+def _listener(url: str, *, news: News, inbox_news: News, bells: Bells, offer: Offer) -> Listener:
     listener = Listener(url)
     listener.hear(tasks.CHANNEL, news.heard)
     listener.hear(inboxes.CHANNEL, inbox_news.heard)
     listener.hear(jobs.CHANNEL, bells.heard)
+    listener.hear(catalog_book.CHANNEL, offer.heard)
     listener.on_gap(news.gap)
     listener.on_gap(inbox_news.gap)
     listener.on_gap(bells.gap)
+    listener.on_gap(offer.gap)
     return listener
 
 
@@ -200,6 +225,58 @@ def _callback_policy(settings: Settings) -> CallbackPolicy:
         endpoint_concurrent=given.endpoint_concurrent,
         pause_after=timedelta(days=given.pause_days),
         operator_url=given.operator_url,
+    )
+
+
+def accounts_policy(settings: Settings) -> AccountsPolicy:
+    """Who may have an account. As set, else everybody if nobody but this machine can reach the server."""
+    given = settings.accounts
+    only_here = is_loopback(settings.server.host) and settings.server.public_url is None
+    return AccountsPolicy(
+        registration=given.registration or ("open" if only_here else "invitation"),
+        session_life=timedelta(days=given.session_days),
+        session_idle=timedelta(days=given.session_idle_days),
+        providers={
+            name: ProviderPolicy(
+                kind=provider.kind,
+                title=provider.title or name,
+                client_id=provider.client_id,
+                client_secret=provider.client_secret.get_secret_value(),
+                issuer=provider.issuer,
+                authorize_url=provider.authorize_url,
+                token_url=provider.token_url,
+                api_url=provider.api_url,
+            )
+            for name, provider in given.providers.items()
+        },
+    )
+
+
+def make_post(settings: Settings) -> Post:
+    """How mails are sent, if there is a server for them."""
+    given = settings.mail
+    if given.host is None:
+        return Post()
+    port = given.port or {"starttls": 587, "implicit": 465, "none": 25}[given.tls]
+    place = urlsplit(settings.server.public_url or "").hostname or "localhost"
+    return Post(
+        MailServer(
+            host=given.host,
+            port=port,
+            sender=given.sender or f"limner <no-reply@{place}>",
+            tls=given.tls,
+            username=given.username,
+            password=given.password.get_secret_value() if given.password else None,
+        )
+    )
+
+
+def make_provider_line() -> Outbound:
+    """The way to the servers that the settings name as providers, wherever the operator has put them. Unopened."""
+    everywhere = tuple(ip_network(network) for network in ("0.0.0.0/0", "::/0"))
+    return Outbound(
+        policy=OutboundPolicy(http=True, ports=frozenset({80, 443}), networks=everywhere, loopback=True),
+        user_agent=f"limner/{limner.__version__}",
     )
 
 

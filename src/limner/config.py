@@ -14,16 +14,21 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from limner.domain.setting import SettingShown
+from limner.kit.masking import without_password
 
 PREFIX: Final = "LIMNER_"
 SEPARATOR: Final = "__"
 FILE_SUFFIX: Final = "_FILE"
 CONFIG_FILE_VARIABLE: Final = "LIMNER_CONFIG"
 DEFAULT_CONFIG_FILE: Final = Path("limner.toml")
+_MASK: Final = "***"
+_SECRET_WORDS: Final = ("key", "secret", "token", "password")
 
 
 class SettingsError(Exception):
@@ -187,7 +192,67 @@ class Credits(_Section):
     owner_start: Annotated[int, Field(ge=0)] = 1000
     """Credits of the owner's account at first start; the owner is never stopped by them, only counted."""
     account_start: Annotated[int, Field(ge=0)] = 10
-    """Credits that a new account starts with."""
+    """Credits that an account made with `limner accounts create` starts with."""
+    free: Annotated[int, Field(ge=0)] = 10
+    """Credits that an account is given, once for ever, when it first presses Acquire."""
+
+
+class Provider(_Section):
+    """Another server that says who somebody is."""
+
+    kind: Literal["oidc", "github"]
+    """How it is spoken to: OpenID Connect, or as github.com does."""
+    title: str | None = None
+    """What the button says; without it, the provider's name in the settings."""
+    issuer: Annotated[str, Field(pattern=r"^https?://[^?#\s]+$")] | None = None
+    """The provider's address, for OpenID Connect: what it is called in its own tokens."""
+    client_id: str
+    """What limner is called there."""
+    client_secret: SecretStr
+    """The secret that goes with it."""
+    authorize_url: Annotated[str, Field(pattern=r"^https?://[^?#\s]+$")] | None = None
+    """Where people are sent, for a GitHub of one's own."""
+    token_url: Annotated[str, Field(pattern=r"^https?://[^?#\s]+$")] | None = None
+    """Where codes become tokens, for a GitHub of one's own."""
+    api_url: Annotated[str, Field(pattern=r"^https?://[^?#\s]+$")] | None = None
+    """Where people are asked after, for a GitHub of one's own."""
+
+    @model_validator(mode="after")
+    def _has_an_issuer(self) -> Self:
+        if self.kind == "oidc" and self.issuer is None:
+            msg = "OpenID Connect needs an issuer, such as https://login.example.org"
+            raise ValueError(msg)
+        return self
+
+
+class Accounts(_Section):
+    """Who may have an account, and how they come in."""
+
+    registration: Literal["open", "invitation", "approval", "closed"] | None = None
+    """Who may make an account: everybody, whoever has an invitation, everybody whom the owner approves, nobody; without it, open if only this machine can reach the server, else by invitation."""
+    session_days: Annotated[float, Field(gt=0)] = 30.0
+    """How long somebody stays signed in."""
+    session_idle_days: Annotated[float, Field(gt=0)] = 7.0
+    """How long somebody stays signed in who does not come back."""
+    providers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], Provider] = Field(default_factory=dict)
+    """Other servers by which people may sign in, by a short name: kind (oidc or github), issuer, client_id, client_secret, title."""
+
+
+class Mail(_Section):
+    """How mails are sent: to confirm an e-mail, to set a new password."""
+
+    host: str | None = None
+    """The SMTP server; without it, such links go to the log, and `limner accounts reset` makes them."""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Its port; without it, 587, or 465 if tls is implicit, or 25 if there is none."""
+    username: str | None = None
+    """Who hands the mails in, if the server asks."""
+    password: SecretStr | None = None
+    """The password that goes with it."""
+    sender: Annotated[str, Field(pattern=r"^([^<>@\s]+@[^<>@\s]+|[^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>)$")] | None = None
+    """In whose name, such as limner <no-reply@example.org>; without it, limner at the server's own name."""
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    """How the connection is made secret: begun plain and made so, so from the start, or not at all."""
 
 
 class Moderation(_Section):
@@ -245,6 +310,8 @@ class Settings(_Section):
     inbox: Inbox = Inbox()
     telemetry: Telemetry = Telemetry()
     credits: Credits = Credits()
+    accounts: Accounts = Accounts()
+    mail: Mail = Mail()
     moderation: Moderation = Moderation()
     log: Log = Log()
     catalog: Catalog = Catalog()
@@ -389,3 +456,48 @@ def _sentences(error: ValidationError, origins: Mapping[str, str]) -> Iterator[s
 
 def _variable(name: str) -> str:
     return PREFIX + name.replace(".", SEPARATOR).upper()
+
+
+# as they may be shown ----------------------------------------------------------------------------------------------------
+
+
+def all_shown(loaded: Loaded) -> list[SettingShown]:
+    """Every setting in force, in the order of the file; secrets are masked."""
+    return [shown(known, loaded) for known in known_settings()]
+
+
+def shown(known: Known, loaded: Loaded) -> SettingShown:
+    """One of them."""
+    value: Any = loaded.settings
+    for part in known.name.split("."):
+        value = getattr(value, part)
+    origins = [place for name, place in loaded.origins.items() if f"{name}.".startswith(f"{known.name}.")]
+    return SettingShown(
+        name=known.name,
+        value=_masked(value),
+        default=_masked(known.default),
+        origin=", ".join(dict.fromkeys(origins)) or "default",
+        sentence=known.sentence,
+    )
+
+
+def _masked(value: Any) -> str:
+    """A value for the eyes of whoever looks over the shoulder."""
+    if value is None:
+        return ""
+    if hasattr(value, "get_secret_value"):
+        secret = value.get_secret_value()
+        return without_password(secret) if "://" in secret else _MASK
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_masked_part(name, part)}" for name, part in value.items())
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value))
+    return without_password(str(value))
+
+
+def _masked_part(name: str, value: Any) -> str:
+    if any(word in name.lower() for word in _SECRET_WORDS):
+        return _MASK
+    if hasattr(value, "model_dump"):
+        value = value.model_dump()
+    return f"({_masked(value)})" if isinstance(value, Mapping) else _masked(value)

@@ -133,7 +133,16 @@ def test_no_page_names_a_package_index(page: Path) -> None:
     assert not [host for host in INDEX_HOSTS if host in text]
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "package-lock.json"])
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "requirements.lock",
+        "requirements-dev.lock",
+        "package-lock.json",
+        "tests/support/receivers/package-lock.json",
+        "tests/browser/package-lock.json",
+    ],
+)
 def test_locks_hold_versions_and_hashes_and_no_address(lock: str) -> None:
     text = read(lock)
     assert "://" not in re.sub(r'"url": "[^"]*"', "", text)  # npm keeps the addresses of who asks for donations

@@ -30,14 +30,14 @@ class Event:
 class Line:
     """What the caller has at the ear."""
 
-    def __init__(self) -> None:
+    def __init__(self, body: bytes = b"") -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.text = ""
         self.is_over = False
         self._heard = asyncio.Event()
         self._hung_up = asyncio.Event()
-        self._body: bytes | None = b""
+        self._body: bytes | None = body
 
     async def receive(self) -> Message:
         """The request's body, and then nothing until the caller hangs up."""
@@ -71,6 +71,13 @@ class Line:
                 found.append(Event(name=fields["event"], id=fields["id"], data=json.loads(fields["data"])))
         return found
 
+    async def says(self, text: str, *, seconds: float = 5) -> None:
+        """Until the answer has the text in it."""
+        async with asyncio.timeout(seconds):
+            while text not in self.text:
+                self._heard.clear()
+                await self._heard.wait()
+
     async def until(self, *names: str, seconds: float = 5) -> list[Event]:
         """The events, once each of these has come, as often as it is named."""
         async with asyncio.timeout(seconds):
@@ -82,10 +89,16 @@ class Line:
 
 @asynccontextmanager
 async def calling(
-    house: House, person: Person, path: str, *, method: str = "GET", headers: dict[str, str] | None = None
+    house: House,
+    person: Person,
+    path: str,
+    *,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
 ) -> AsyncIterator[Line]:
     """A request under way while the block runs; then its caller hangs up, and it must end by itself."""
-    line = Line()
+    line = Line(body)
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},

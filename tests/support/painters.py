@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import ClassVar
 
-from limner.domain.spec import OutputFormat, Picture, Spec
+from limner.domain.spec import OutputFormat, Partial, Picture, Progress, Spec
 from limner.engines import fake
 from limner.flow.house import EngineStand, House
 
@@ -96,6 +96,29 @@ class Waiting(Painter):
         except (asyncio.CancelledError, GeneratorExit):
             self.left_early = True
             raise
+
+
+class Showing(Painter):
+    """Goes on, one thing at a time, when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_show: asyncio.Queue[float | int | None] = asyncio.Queue()
+        self.began = asyncio.Event()
+
+    async def paint(self, spec: Spec) -> AsyncGenerator[Picture | Progress | Partial]:
+        async with aclosing(super().paint(spec)) as shown:
+            async for picture in shown:
+                assert isinstance(picture, Picture)
+                self.began.set()
+                while (what := await self.may_show.get()) is not None:
+                    if isinstance(what, float):
+                        yield Progress(share=what)
+                    else:
+                        yield Partial(
+                            index=picture.index, number=what, data=picture.data, output_format=picture.output_format
+                        )
+                yield picture
 
 
 def with_painter(house: House, painter: Painter) -> House:

@@ -38,6 +38,15 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OldSecret:
+    """What a key had for a secret before, which opens it until `ends_at`."""
+
+    api_key_id: UUID
+    prefix: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedKey:
     """A key at the only moment at which its secret is known."""
 

@@ -12,6 +12,8 @@ SECRET_BYTES: Final = 32
 _SHOWN_CHARACTERS: Final = len(SECRET_PREFIX) + 6
 KNOWN_BY_CHARACTERS: Final = len(SECRET_PREFIX) + 3
 _BEARER: Final = "bearer "
+MANAGES: Final = "platform-v1-"
+"""How tokens begin that manage an account and are no keys."""
 
 
 def secret_from(noise: bytes) -> str:
@@ -40,3 +42,10 @@ def bearer_secret(authorization: str | None) -> str | None:
 def has_expired(expires_at: datetime | None, *, now: datetime) -> bool:
     """Whether a key's time is over."""
     return expires_at is not None and expires_at <= now
+
+
+def like(text: str) -> str:
+    """A pattern for LIKE that finds the text as it is, anywhere."""
+    for special in ("\\", "%", "_"):
+        text = text.replace(special, f"\\{special}")
+    return f"%{text}%"

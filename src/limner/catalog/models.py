@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 from limner.domain.ask import ResponseFormat
 from limner.domain.spec import Quality
@@ -42,10 +44,38 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model on offer. `prices`: micro-credits for a picture, by size class and quality."""
+    """A model on offer. `prices`: micro-credits for a picture, by size class and quality. `alias_of`: what it follows."""
 
     name: str
     engine: str
     profile: Profile
     description: str
     prices: Mapping[str, Mapping[Quality, int]]
+    alias_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """How an operator wants a model to be. `profile`: its name; `prices` as in `Model`."""
+
+    is_offered: bool
+    engine: str
+    profile: str
+    description: str
+    prices: Mapping[str, Mapping[Quality, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A row of a model's history: what an operator made of it, and what it was before.
+
+    `definition` None: as it comes with limner and as the settings say; `before` None: there was no such model.
+    `made_by` None: the command line.
+    """
+
+    model: str
+    number: int
+    made_by: UUID | None
+    before: Definition | None
+    definition: Definition | None
+    created_at: datetime

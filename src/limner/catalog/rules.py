@@ -23,8 +23,19 @@ _SIZE_CLASSES: Final = (
     ("2k", 4_500_000),
 )
 _LARGEST_CLASS: Final = "4k"
-_SEED_MAX: Final = 2**63 - 1
-_IDENTIFIER_CHARACTERS_MAX: Final = 512
+
+SIZE_CLASSES: Final = (*(name for name, _ in _SIZE_CLASSES), _LARGEST_CLASS)
+"""The classes by which sizes are priced, smallest first."""
+SEED_MAX: Final = 2**63 - 1
+COMPRESSION_MAX: Final = 100
+IDENTIFIER_CHARACTERS_MAX: Final = 512
+RESPONSE_FORMATS: Final[tuple[ResponseFormat, ...]] = ("url", "b64_json")
+BACKGROUNDS: Final = ("transparent", "opaque", "auto")
+MODERATIONS: Final = ("auto", "low")
+TRANSPARENT: Final = frozenset({OutputFormat.PNG, OutputFormat.WEBP, OutputFormat.SVG})
+"""The formats that can be seen through."""
+COMPRESSED: Final = frozenset({OutputFormat.JPEG, OutputFormat.WEBP})
+"""The formats that lose something, and may be told how much."""
 
 
 def spec_for(ask: Ask, *, model: Model) -> Spec:
@@ -35,19 +46,19 @@ def spec_for(ask: Ask, *, model: Model) -> Spec:
             raise UnknownParameter(f"the model '{model.name}' has no parameter '{name}': leave it out", param=name)
     _check_prompt(ask.prompt, profile=profile, model=model.name)
     _between("n", ask.n, low=1, high=profile.n_max, model=model.name)
-    _between("output_compression", ask.output_compression, low=0, high=100, model=model.name)
-    _between("seed", ask.seed, low=0, high=_SEED_MAX, model=model.name)
-    _one_of("moderation", ask.moderation, ("auto", "low"), model=model.name)
+    _between("output_compression", ask.output_compression, low=0, high=COMPRESSION_MAX, model=model.name)
+    _between("seed", ask.seed, low=0, high=SEED_MAX, model=model.name)
+    _one_of("moderation", ask.moderation, MODERATIONS, model=model.name)
     for name, text in (("user", ask.user), ("safety_identifier", ask.safety_identifier)):
-        if text is not None and len(text) > _IDENTIFIER_CHARACTERS_MAX:
-            raise InvalidValue(f"{name} may have at most {_IDENTIFIER_CHARACTERS_MAX} characters", param=name)
+        if text is not None and len(text) > IDENTIFIER_CHARACTERS_MAX:
+            raise InvalidValue(f"{name} may have at most {IDENTIFIER_CHARACTERS_MAX} characters", param=name)
     width, height = _size(ask.size, profile=profile, model=model.name)
     quality = _one_of("quality", ask.quality, profile.qualities, model=model.name) or "auto"
     style = _one_of("style", ask.style, tuple(Style), model=model.name) or Style.VIVID
     output_format = OutputFormat(
         _one_of("output_format", ask.output_format, profile.output_formats, model=model.name) or "png"
     )
-    background = _one_of("background", ask.background, ("transparent", "opaque", "auto"), model=model.name)
+    background = _one_of("background", ask.background, BACKGROUNDS, model=model.name)
     _check_together(ask, output_format=output_format, background=background)
     return Spec(
         prompt=ask.prompt,
@@ -58,7 +69,7 @@ def spec_for(ask: Ask, *, model: Model) -> Spec:
         style=Style(style),
         background=Background.TRANSPARENT if background == "transparent" else Background.OPAQUE,
         output_format=output_format,
-        output_compression=100 if ask.output_compression is None else ask.output_compression,
+        output_compression=COMPRESSION_MAX if ask.output_compression is None else ask.output_compression,
         seed=ask.seed,
     )
 
@@ -83,16 +94,34 @@ def size_class(*, width: int, height: int) -> str:
     return next((name for name, pixels in _SIZE_CLASSES if width * height <= pixels), _LARGEST_CLASS)
 
 
+def size_classes(profile: Profile) -> tuple[str, ...]:
+    """The classes that the profile's sizes are in, smallest first."""
+    if not isinstance(profile.sizes, FreeSizes):
+        found = {size_class(width=width, height=height) for width, height in profile.sizes}
+        return tuple(name for name in SIZE_CLASSES if name in found)
+    bounds = [*(pixels for _, pixels in _SIZE_CLASSES), profile.sizes.pixels_max]
+    classes = zip(SIZE_CLASSES, [0, *bounds], bounds, strict=False)
+    return tuple(
+        name
+        for name, above, upto in classes
+        if upto >= profile.sizes.pixels_min and above < min(upto, profile.sizes.pixels_max)
+    )
+
+
 def price(model: Model, *, width: int, height: int, quality: Quality) -> int:
     """Micro-credits for one picture.
 
     A size class that the table lacks costs what the next larger one does (the largest there is, beyond the last);
     a quality that it lacks costs what the dearest below it does, so that no picture is free by omission.
     """
-    classes = [*(name for name, _ in _SIZE_CLASSES), _LARGEST_CLASS]
-    wanted = classes.index(size_class(width=width, height=height))
-    listed = [name for name in classes if name in model.prices]
-    row = model.prices[next((name for name in listed if classes.index(name) >= wanted), listed[-1])]
+    return price_in_class(model, size_class(width=width, height=height), quality=quality)
+
+
+def price_in_class(model: Model, name: str, *, quality: Quality) -> int:
+    """The same for any picture of a size class."""
+    wanted = SIZE_CLASSES.index(name)
+    listed = [one for one in SIZE_CLASSES if one in model.prices]
+    row = model.prices[next((one for one in listed if SIZE_CLASSES.index(one) >= wanted), listed[-1])]
     qualities = list(Quality)
     upto = [row[q] for q in qualities[: qualities.index(quality) + 1] if q in row]
     return max(upto) if upto else min(row.values())
@@ -109,10 +138,9 @@ def _check_prompt(prompt: str, *, profile: Profile, model: str) -> None:
 
 
 def _check_together(ask: Ask, *, output_format: OutputFormat, background: str | None) -> None:
-    if background == "transparent" and output_format is OutputFormat.JPEG:
+    if background == "transparent" and output_format not in TRANSPARENT:
         raise InvalidValue("a transparent background needs output_format png, webp or svg", param="background")
-    lossless = output_format in {OutputFormat.PNG, OutputFormat.SVG}
-    if lossless and ask.output_compression not in {None, 100}:
+    if output_format not in COMPRESSED and ask.output_compression not in {None, COMPRESSION_MAX}:
         raise InvalidValue(
             f"output_compression is for jpeg and webp; {output_format.value} is lossless: leave it out",
             param="output_compression",
@@ -122,35 +150,38 @@ def _check_together(ask: Ask, *, output_format: OutputFormat, background: str | 
 def _size(size: str | None, *, profile: Profile, model: str) -> tuple[int, int]:
     if size is None or size == "auto":
         return profile.default_size
-    found = _SIZE.fullmatch(size)
-    if found is None:
+    edges = edges_of(size)
+    if edges is None:
         raise InvalidValue(f"size must be like 1024x1024 or auto, not '{_short(size)}'", param="size")
-    width, height = int(found[1]), int(found[2])
+    width, height = edges
     if isinstance(profile.sizes, FreeSizes):
-        _check_free_size(width, height, sizes=profile.sizes, model=model)
+        fault = fault_of_size(width, height, sizes=profile.sizes)
+        if fault is not None:
+            raise InvalidValue(f"size {width}x{height} is not for the model '{model}': {fault}", param="size")
     elif (width, height) not in profile.sizes:
         allowed = ", ".join(f"{w}x{h}" for w, h in profile.sizes)
         raise InvalidValue(f"the model '{model}' paints {allowed} (or auto), not {width}x{height}", param="size")
     return width, height
 
 
-def _check_free_size(width: int, height: int, *, sizes: FreeSizes, model: str) -> None:
+def edges_of(size: str) -> tuple[int, int] | None:
+    """Width and height in pixels from the wire's way of writing them; None: it is not a size."""
+    found = _SIZE.fullmatch(size)
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def fault_of_size(width: int, height: int, *, sizes: FreeSizes) -> str | None:
+    """What is wrong with a size, in words; None: nothing."""
     long, short, pixels = max(width, height), min(width, height), width * height
-    if width % sizes.step or height % sizes.step:
-        fault = f"width and height must be multiples of {sizes.step}"
-    elif long > sizes.edge_max:
-        fault = f"the longest edge must be {sizes.edge_max} pixels or less"
-    elif short < sizes.edge_min:
-        fault = f"the shortest edge must be {sizes.edge_min} pixels or more"
-    elif pixels < sizes.pixels_min:
-        fault = f"width times height must be {sizes.pixels_min} or more"
-    elif pixels > sizes.pixels_max:
-        fault = f"width times height must be {sizes.pixels_max} or less"
-    elif long > sizes.ratio_max * short:
-        fault = f"the long edge may be {sizes.ratio_max} times the short one at most"
-    else:
-        return
-    raise InvalidValue(f"size {width}x{height} is not for the model '{model}': {fault}", param="size")
+    faults = (
+        (width % sizes.step or height % sizes.step, f"width and height must be multiples of {sizes.step}"),
+        (long > sizes.edge_max, f"the longest edge must be {sizes.edge_max} pixels or less"),
+        (short < sizes.edge_min, f"the shortest edge must be {sizes.edge_min} pixels or more"),
+        (pixels < sizes.pixels_min, f"width times height must be {sizes.pixels_min} or more"),
+        (pixels > sizes.pixels_max, f"width times height must be {sizes.pixels_max} or less"),
+        (long > sizes.ratio_max * short, f"the long edge may be {sizes.ratio_max} times the short one at most"),
+    )
+    return next((words for is_wrong, words in faults if is_wrong), None)
 
 
 def _one_of(name: str, value: str | None, allowed: Collection[str], *, model: str) -> str | None:

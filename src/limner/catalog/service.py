@@ -1,21 +1,27 @@
-"""The catalogue: models by name."""
+"""The catalogue: models by name, and what operators have made of them."""
 
 from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from importlib import resources
 from types import MappingProxyType
+from typing import Final
+from uuid import UUID
 
-from limner.catalog.models import Model
+from limner.catalog import prices, queries
+from limner.catalog.models import Change, Definition, Model
 from limner.catalog.profiles import PROFILES
+from limner.db import Row, Tx
 from limner.domain.money import micro
 from limner.domain.problem import Problem
 from limner.domain.spec import Quality
 
-_FLAT = "4k"
+CHANNEL: Final = queries.CHANNEL
+_FLAT: Final = "4k"
 
 
 class UnknownModel(Problem):
@@ -23,6 +29,13 @@ class UnknownModel(Problem):
 
     code = "unknown_model"
     status = 404
+
+
+class ModelChanged(Problem):
+    """Somebody else has changed the model meanwhile."""
+
+    code = "model_changed"
+    status = 409
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,25 +50,43 @@ class CustomModel:
 
 
 class Catalog:
-    """All models on offer."""
+    """All models on offer: those that it was made of, as operators have changed them since (`take`)."""
 
     def __init__(self, models: Mapping[str, Model]) -> None:
-        self._models = MappingProxyType(dict(models))
+        self.base: Final[Mapping[str, Model]] = MappingProxyType(dict(models))
+        """As limner and the settings have them."""
+        self._offered = prices.offered(self.base, {}, engines=())
 
     def models(self) -> Sequence[Model]:
         """Every model, by name."""
-        return [self._models[name] for name in sorted(self._models)]
+        found = self._offered.models
+        return [found[name] for name in sorted(found)]
 
     def model(self, name: str) -> Model:
         """The model of that name. Raises `UnknownModel`, naming the nearest ones."""
-        found = self._models.get(name)
-        if found is None:
-            near = difflib.get_close_matches(name[:80], self._models, n=3, cutoff=0.4) or sorted(self._models)[:3]
-            raise UnknownModel(
-                f"there is no model '{name[:80]}' here; there is {', '.join(near)} (GET /v1/models lists all)",
-                param="model",
-            )
-        return found
+        offered = self._offered
+        found = offered.models.get(name)
+        if found is not None:
+            return found
+        near = difflib.get_close_matches(name[:80], offered.models, n=3, cutoff=0.4) or sorted(offered.models)[:3]
+        others = f"there is {', '.join(near)} (GET /v1/models lists all)" if near else "there is none at all"
+        if name in offered.off:
+            raise UnknownModel(f"the model '{name[:80]}' has been switched off here; {others}", param="model")
+        raise UnknownModel(f"there is no model '{name[:80]}' here; {others}", param="model")
+
+    def off(self) -> Sequence[Model]:
+        """The models that are switched off, by name."""
+        found = self._offered.off
+        return [found[name] for name in sorted(found)]
+
+    def take(self, latest: Mapping[str, Definition], *, engines: Collection[str]) -> Mapping[str, str]:
+        """Put what operators want over the base, all at once. What could not be taken here, and why."""
+        self._offered = prices.offered(self.base, latest, engines=engines)
+        return self._offered.broken
+
+    def as_made(self) -> Catalog:
+        """Another one, of the base alone."""
+        return Catalog(self.base)
 
 
 def shipped(*, engine: str) -> dict[str, Model]:
@@ -76,7 +107,7 @@ def shipped(*, engine: str) -> dict[str, Model]:
         )
         models[name] = model
         for alias in record.get("aliases", ()):
-            models[alias] = replace(model, name=alias, description=f"The same as {name}.")
+            models[alias] = replace(model, name=alias, description=f"The same as {name}.", alias_of=name)
     return models
 
 
@@ -92,3 +123,42 @@ def catalog_of(*, engine: str, custom: Sequence[CustomModel]) -> Catalog:
             prices={_FLAT: {Quality.LOW: entry.price}},
         )
     return Catalog(models)
+
+
+# what operators change --------------------------------------------------------------------------------------------------
+
+
+async def latest(tx: Tx) -> dict[str, Change]:
+    """The last change of every model that was ever changed."""
+    return {row["model"]: _change(row) for row in await tx.rows(queries.LATEST)}
+
+
+async def history(tx: Tx, *, model: str, count: int) -> list[Change]:
+    """The last `count` changes of a model, newest first."""
+    return [_change(row) for row in await tx.rows(queries.HISTORY, model, count)]
+
+
+async def change(
+    tx: Tx,
+    *,
+    model: str,
+    seen: int,
+    made_by: UUID | None,
+    before: Definition | None,
+    definition: Definition | None,
+    now: datetime,
+) -> Change:
+    """One more change; every node hears of it. `seen`: the number of the last one that its maker knew, 0: none.
+
+    Raises `ModelChanged` if there is a later one.
+    """
+    added = await tx.run(queries.CHANGE, model, seen, made_by, prices.to_json(before), prices.to_json(definition), now)
+    if added == 0:
+        raise ModelChanged(f"the model '{model}' has been changed meanwhile: look at it again, then decide")
+    return Change(model=model, number=seen + 1, made_by=made_by, before=before, definition=definition, created_at=now)
+
+
+def _change(row: Row) -> Change:
+    return Change(
+        **{**dict(row), "before": prices.from_json(row["before"]), "definition": prices.from_json(row["definition"])}
+    )

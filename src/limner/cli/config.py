@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from limner.cli.parts.given import Given, pass_given, shared_options
 from limner.cli.parts.table import json_option, write_json, write_table
-from limner.cli.parts.words import without_password
 
 if TYPE_CHECKING:
     from limner.config import Known, Loaded
 
 _WIDTH: Final = 100
-_MASK: Final = "***"
-_SECRET_WORDS: Final = ("key", "secret", "token", "password")
 _EXAMPLES: Final[Mapping[str, str]] = {
+    "accounts.providers": '# [accounts.providers.example]\n# kind = "oidc"\n# title = "Example"\n'
+    '# issuer = "https://login.example.org"\n# client_id = "limner"\n# client_secret = ""',
     "catalog.models": '# [catalog.models."my-model"]\n# engine = "illustrator"\n# profile = "open"\n'
     '# description = "Painted here."\n# price = 0.01',
     "engines": "# [engines.illustrator]\n# processes = 2",
@@ -110,29 +109,7 @@ def _all_known() -> Iterator[Known]:
 
 
 def _row(known: Known, loaded: Loaded) -> dict[str, object]:
-    value: Any = loaded.settings
-    for part in known.name.split("."):
-        value = getattr(value, part)
-    origins = [place for name, place in loaded.origins.items() if f"{name}.".startswith(f"{known.name}.")]
-    return {"setting": known.name, "value": _shown(value), "from": ", ".join(dict.fromkeys(origins)) or "default"}
+    from limner.config import shown
 
-
-def _shown(value: Any) -> str:
-    """A value for the eyes of whoever looks over the shoulder."""
-    if value is None:
-        return ""
-    if hasattr(value, "get_secret_value"):
-        return without_password(value.get_secret_value())
-    if isinstance(value, Mapping):
-        return " ".join(f"{name}={_shown_part(name, part)}" for name, part in value.items())
-    if isinstance(value, (tuple, list)):
-        return ", ".join(map(str, value))
-    return without_password(str(value))
-
-
-def _shown_part(name: str, value: Any) -> str:
-    if any(word in name.lower() for word in _SECRET_WORDS):
-        return _MASK
-    if hasattr(value, "model_dump"):
-        value = value.model_dump()
-    return f"({_shown(value)})" if isinstance(value, Mapping) else _shown(value)
+    setting = shown(known, loaded)
+    return {"setting": setting.name, "value": setting.value, "from": setting.origin}

@@ -39,7 +39,8 @@ def command(given: Given, *, host: str | None, port: str | None, engines: tuple[
 def _serve(given: Given, flags: Mapping[str, object]) -> None:
     from limner.kit import logs
 
-    settings = given.load(flags).settings
+    loaded = given.load(flags)
+    settings = loaded.settings
     logs.configure(level=settings.log.level, form=settings.log.form)
     with listening.listen(host=settings.server.host, port=settings.server.port) as listener:
         from limner.bootstrap import may_call_itself, prepare_data_dir
@@ -50,4 +51,4 @@ def _serve(given: Given, flags: Mapping[str, object]) -> None:
             # Last, because it imports everything.
             from limner.cli.parts import running
 
-            running.run(settings, listener=listener, url=url)
+            running.run(loaded, listener=listener, url=url)

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from limner.accounts import service as accounts
 from limner.catalog import rules as catalog_rules
@@ -85,6 +86,18 @@ async def recognise(house: House, *, authorization: str | None) -> Principal:
     return house.principals.get(secret_hash) or await _authenticate(house, secret_hash=secret_hash)
 
 
+async def principal_of(house: House, *, account_id: UUID, api_key_id: UUID | None) -> Principal:
+    """One of the account's own keys, for acting in its name without its secret. Raises `NoKey`, or why it may not be used."""
+    if api_key_id is None:
+        raise accounts.NoKey("there is no API key to ask with: acquire one first")
+    async with house.database.statement() as tx:
+        secret_hash = await accounts.hash_of_key(tx, id_=api_key_id)
+    principal = await _authenticate(house, secret_hash=secret_hash)
+    if principal.account_id != account_id:
+        raise accounts.NoSuchKey(f"there is no key {api_key_id}")
+    return principal
+
+
 async def _authenticate(house: House, *, secret_hash: bytes) -> Principal:
     house.principals.pop(secret_hash, None)
     step = accounts.authenticate(secret_hash=secret_hash, now=house.clock.now())
@@ -102,19 +115,32 @@ async def admit(house: House, *, principal: Principal, ask: Ask, trace_id: str, 
     """
     try:
         return await _admit(house, principal=principal, ask=ask, trace_id=trace_id, terms=terms)
-    except accounts.KeyChanged:
+    except (accounts.KeyChanged, accounts.ModelNotAllowed):
+        # The memory of what the key may do is too old, or may be.
         now_known = await _authenticate(house, secret_hash=principal.secret_hash)
         return await _admit(house, principal=now_known, ask=ask, trace_id=trace_id, terms=terms)
 
 
-async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms) -> Admitted:
+def check(
+    house: House, *, ask: Ask, models: AbstractSet[str] | None = None, callback_url: str | None = None
+) -> tuple[Model, Spec]:
+    """By which model, and what exactly, if it may be asked for at all. `models`: those that the key is for; None: all.
+
+    Raises the `Problem` that keeps it out, whoever asks and whatever they have.
+    """
     model = house.catalog.model(ask.model)
-    accounts.allow_model(principal, model=model.name)
+    accounts.allow_model(models, model=model.name)
     spec = catalog_rules.spec_for(ask, model=model)
     _check_format(spec, offered=house.engines[model.engine].engine.output_formats, model=model.name)
     moderate.check_prompt(spec.prompt, blocked_words=house.blocked_words)
-    if terms.callback is not None:
-        notify.check_url(house, url=terms.callback.url)
+    if callback_url is not None:
+        notify.check_url(house, url=callback_url)
+    return model, spec
+
+
+async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms) -> Admitted:
+    callback_url = terms.callback.url if terms.callback is not None else None
+    model, spec = check(house, ask=ask, models=principal.models, callback_url=callback_url)
     now = house.clock.now()
     task = _task(house, principal=principal, ask=ask, trace_id=trace_id, terms=terms, model=model, spec=spec, now=now)
     # The rows that all of a key's requests share come last, so that they are locked as briefly as can be.

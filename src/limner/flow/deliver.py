@@ -14,6 +14,7 @@ from limner.images import service as images
 from limner.images.models import StoredImage
 from limner.kit import signing
 from limner.limits.models import Allowance
+from limner.storage import FileMissing
 from limner.tasks.models import Task
 
 FILES_PATH = "/files/"
@@ -60,13 +61,18 @@ def result_of(house: House, *, task: Task, spec: Spec, performed: Performed) -> 
 
 
 async def kept_result(house: House, *, task: Task) -> Result:
-    """The result of a task that went well some time ago. Raises `FileMissing` if its bytes are wanted and gone."""
+    """The result of a task that went well some time ago: the pictures that have not been deleted since.
+
+    Raises `FileMissing` if all have, or if their bytes are wanted and gone.
+    """
     (result,) = await kept_results(house, tasks=[task])
+    if not result.images:
+        raise FileMissing("the task's pictures have been deleted: paint them again")
     return result
 
 
 async def kept_results(house: House, *, tasks: Sequence[Task], links_only: bool = False) -> list[Result]:
-    """The same for several. Those that show bytes have them read from storage, unless `links_only`."""
+    """The same for several, of which some may have none left. Those that show bytes have them read from storage, unless `links_only`."""
     async with house.database.statement() as tx:
         stored = await images.images_of(tx, task_ids=[task.id for task in tasks])
     results = []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from limner.db import Tx
 from limner.flow.deliver import Result, kept_results
 from limner.flow.house import House
+from limner.images import service as images
 from limner.jobs import service as jobs
 from limner.storage import FileMissing
 from limner.tasks import service as tasks
@@ -29,14 +30,16 @@ class Place:
 class Told:
     """A task with what there is to tell of it.
 
-    `result`: of one that went well and has not expired; else None. `callback`: what its caller is told, if it asked for
-    that. `place`: of one that is queued, where somebody asked for that one task.
+    `result`: of one that went well, has not expired and has pictures left; else None. `deleted`: how many of its pictures
+    its account has deleted. `callback`: what its caller is told, if it asked for that. `place`: of one that is queued,
+    where somebody asked for that one task.
     """
 
     task: Task
     result: Result | None
     callback: Message | None
     place: Place | None = None
+    deleted: int = 0
 
 
 async def tell(
@@ -70,6 +73,12 @@ async def tell_all(house: House, *, account_id: UUID, which: Filter, count: int,
     return await _told(house, found, links_only=True)
 
 
+async def look_over(house: House, *, account_id: UUID, which: Filter, count: int) -> list[Task]:
+    """The account's tasks as they stand, newest first, without what they have to show."""
+    async with house.database.statement() as tx:
+        return await tasks.tasks(tx, account_id=account_id, which=which, count=count)
+
+
 async def count_all(house: House, *, account_id: UUID, which: Filter) -> int:
     """How many tasks of the account are like that."""
     async with house.database.statement() as tx:
@@ -85,7 +94,31 @@ async def _told(house: House, found: Sequence[Task], *, links_only: bool) -> lis
             callbacks = await webhooks.messages_of(
                 tx, account_id=called_back[0].account_id, task_ids=[task.id for task in called_back]
             )
-    return [Told(task=task, result=results.get(task.id), callback=callbacks.get(task.id)) for task in found]
+    deleted = await _deleted(found, results, house=house)
+    return [
+        Told(
+            task=task,
+            result=results.get(task.id),
+            callback=callbacks.get(task.id),
+            deleted=deleted.get(task.id, 0),
+        )
+        for task in found
+    ]
+
+
+async def _deleted(found: Sequence[Task], results: Mapping[UUID, Result], *, house: House) -> dict[UUID, int]:
+    """How many pictures were deleted, of tasks that show fewer than they were asked for."""
+    lacking = [
+        task.id
+        for task in found
+        if task.status == "succeeded"
+        and task.expired_at is None
+        and (task.id not in results or len(results[task.id].images) < task.choices.get("n", 1))
+    ]
+    if not lacking:
+        return {}
+    async with house.database.statement() as tx:
+        return await images.deleted_of(tx, task_ids=lacking)
 
 
 async def _results(house: House, found: Sequence[Task], *, links_only: bool) -> dict[UUID, Result]:
@@ -96,7 +129,7 @@ async def _results(house: House, found: Sequence[Task], *, links_only: bool) -> 
         kept = await kept_results(house, tasks=shown, links_only=links_only)
     except FileMissing:
         return {}  # being removed this moment
-    return {task.id: result for task, result in zip(shown, kept, strict=True)}
+    return {task.id: result for task, result in zip(shown, kept, strict=True) if result.images}
 
 
 async def _place(tx: Tx, task: Task) -> Place | None:

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from limner.catalog.service import Catalog
 from limner.db import Database
 from limner.domain.principal import Principal
+from limner.domain.setting import SettingShown
 from limner.engines import Engine
 from limner.flow.bells import Bells
 from limner.flow.hands import Hands
@@ -19,7 +20,9 @@ from limner.flow.measures import Measures
 from limner.flow.news import News
 from limner.flow.signs import Signs
 from limner.kit.clock import Clock
+from limner.kit.mail import Post
 from limner.kit.outbound import Outbound
+from limner.kit.passwords import Passwords
 from limner.kit.tracing import OFF, Tracer
 from limner.limits.models import Policy
 from limner.storage import Storage
@@ -82,13 +85,44 @@ class CallbackPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderPolicy:
+    """Who else may say who somebody is. `kind`: oidc, whose addresses `issuer` tells, or github.
+
+    `title`: what the button says. The addresses are github.com's own unless they are given.
+    """
+
+    kind: Literal["oidc", "github"]
+    title: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    issuer: str | None = None
+    authorize_url: str | None = None
+    token_url: str | None = None
+    api_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsPolicy:
+    """Who may have an account, how long they stay signed in, and who else may say who they are.
+
+    A session ends `session_life` after it began, or `session_idle` after its last page.
+    """
+
+    registration: Literal["open", "invitation", "approval", "closed"] = "open"
+    session_life: timedelta = timedelta(days=30)
+    session_idle: timedelta = timedelta(days=7)
+    providers: Mapping[str, ProviderPolicy] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """What a node works with.
 
     `node_id` is new at every start. `policy` is what keys may do that have no limits of their own. `performs`: the engines
     whose tasks this node performs itself. `keep`: how long pictures are kept. `principals`: callers seen before, by their
     key's hash; a guess, which every admission checks. `bulky`: taken by whoever has a callback of many megabytes in memory.
-    `inbox_news`: what came into inboxes.
+    `inbox_news`: what came into inboxes. `post`: sends mails, or says that it cannot. `provider_line`: the way to
+    the servers that say who somebody is. `settings_shown`: the settings in force, secrets masked.
     """
 
     database: Database
@@ -119,3 +153,9 @@ class House:
     signs: Signs = field(default_factory=Signs)
     tracer: Tracer = OFF
     metrics_token: str | None = field(default=None, repr=False)
+    accounts_policy: AccountsPolicy = field(default_factory=AccountsPolicy)
+    passwords: Passwords = field(default_factory=Passwords)
+    post: Post = field(default_factory=Post)
+    provider_line: Outbound | None = None
+    free_credits: int = 10_000_000
+    settings_shown: Sequence[SettingShown] = ()

@@ -14,11 +14,13 @@ from limner.flow.hands import TaskCancelled
 from limner.flow.house import House
 from limner.flow.perform import Performed
 from limner.images import service as images
+from limner.images.models import Origin
 from limner.jobs import service as jobs
 from limner.kit.ids import uuid7
 from limner.limits import service as limits
 from limner.tasks import service as tasks
 from limner.tasks.models import Task
+from limner.usage import service as usage
 
 
 async def settle_well(house: House, *, task: Task, performed: Performed) -> int:
@@ -31,7 +33,8 @@ async def settle_well(house: House, *, task: Task, performed: Performed) -> int:
     book = _close_book(house, task, charged=charged)
     steps = [
         tasks.succeed(id_=task.id, node_id=house.node_id, charged=charged, now=now),
-        images.add(task_id=task.id, account_id=task.account_id, images=performed.images, now=now),
+        images.add(task_id=task.id, account_id=task.account_id, origin=_origin(task), images=performed.images, now=now),
+        _note(house, task, status="succeeded", pictures=len(performed.images), charged=charged),
         *_places(task),
         book,
         *_line(house, task),
@@ -69,6 +72,7 @@ async def end_badly(
             leftovers=leftovers,
             now=house.clock.now(),
         ),
+        _note(house, task, status=status, code=trouble.code),
         *_places(task),
         _close_book(house, task, charged=0),
         *_line(house, task),
@@ -83,6 +87,7 @@ async def settle_unbegun(house: House, task: Task, *, trouble: TaskCancelled) ->
     async with house.database.statement() as tx:
         await tx.together(
             tasks.cancel_queued(id_=task.id, code=trouble.code, message=trouble.message, now=house.clock.now()),
+            _note(house, task, status="cancelled", code=trouble.code),
             *_places(task),
             _close_book(house, task, charged=0),
             jobs.withdraw(subject_id=task.id, width=house.queue_policy.account_concurrent),
@@ -90,6 +95,34 @@ async def settle_unbegun(house: House, task: Task, *, trouble: TaskCancelled) ->
         )
     house.news.tell(task.id, "cancelled")
     house.measures.task_ended(engine=task.engine, status="cancelled")
+
+
+def _origin(task: Task) -> Origin:
+    return Origin(
+        api_key_id=task.api_key_id,
+        model=task.model,
+        prompt=task.request["prompt"],
+        quality=task.choices.get("quality"),
+        style=task.choices.get("style"),
+        price=task.price,
+    )
+
+
+def _note(
+    house: House, task: Task, *, status: str, code: str | None = None, pictures: int = 0, charged: int = 0
+) -> Step[None]:
+    return usage.note(
+        account_id=task.account_id,
+        task_id=task.id,
+        api_key_id=task.api_key_id,
+        model=task.model,
+        status=status,
+        error_code=code,
+        pictures=pictures,
+        charged=charged,
+        began_at=task.created_at,
+        now=house.clock.now(),
+    )
 
 
 # Rows that many requests share are locked in the same order everywhere: the key's, the account's, the lines'.

@@ -16,6 +16,7 @@ from limner.domain.problem import Problem
 from limner.flow.admit import line_of, paint_kind
 from limner.flow.hands import TaskCancelled
 from limner.flow.house import House
+from limner.flow.leave import empty_deleted
 from limner.flow.settle import end_badly
 from limner.flow.work import given_up
 from limner.images import rules as image_rules
@@ -24,8 +25,10 @@ from limner.inboxes import service as inboxes
 from limner.jobs import service as jobs
 from limner.kit.clock import SteadyClock
 from limner.kit.logs import event
+from limner.logins import service as logins
 from limner.tasks import service as tasks
 from limner.tasks.models import Task
+from limner.usage import service as usage
 
 _log = logging.getLogger(__name__)
 _BATCH: Final = 100
@@ -56,15 +59,19 @@ async def sweep(house: House) -> int:
     await _submit_stranded(house)
     await _clear_leftovers(house)
     await _expire(house)
+    await empty_deleted(house)
     return ended
 
 
 async def tidy(house: House) -> None:
-    """Forget what nobody will ask for: old idempotency keys, the queue's log, inboxes that have ended."""
+    """Forget what nobody will ask for: old idempotency keys, the queue's log; inboxes, shares and sessions that ended."""
     async with house.database.statement() as tx:
         await tasks.forget_keys(tx, before=house.clock.now() - CLAIMS_LIVE)
         await jobs.tidy(tx)
         await inboxes.sweep(tx, now=house.clock.now())
+        await usage.tidy(tx, now=house.clock.now())
+        await images.forget_shares(tx, before=house.clock.now())
+        await logins.tidy(tx, idle=house.accounts_policy.session_idle, now=house.clock.now())
 
 
 async def _end_one(house: House) -> bool:
@@ -119,8 +126,9 @@ async def _expire(house: House) -> None:
         old = await tasks.kept_too_long(tx, before=before, count=_BATCH)
     for task in old:
         await _remove(house, task, but=set())
-        async with house.database.statement() as tx:
+        async with house.database.transaction() as tx:
             await tasks.expire(tx, id_=task.id, now=house.clock.now())
+            await images.expire(tx, task_id=task.id, now=house.clock.now())
     if old:
         event(_log, "tasks.expired", count=len(old))
 

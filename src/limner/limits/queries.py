@@ -8,4 +8,6 @@ TAKE: Final = "limits_take({}, {}, {}, {}, {})"
 
 GIVE_BACK: Final = "limits_give_back({})"
 
+LAST_TAKEN: Final = "SELECT api_key_id, refilled_at FROM rate_limits WHERE api_key_id = ANY($1::uuid[])"
+
 OVER_THE_LIMIT: Final = "LM001"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from limner.db import Tx
 from limner.db.steps import Step, nothing
 from limner.domain.problem import Problem
 from limner.limits import queries, rules
@@ -45,6 +47,11 @@ def take(*, api_key_id: UUID, policy: Policy, is_counted: bool = True, now: date
 def give_back(*, api_key_id: UUID) -> Step[None]:
     """One request of the key has ended."""
     return Step(call=queries.GIVE_BACK, arguments=(api_key_id,), read=nothing)
+
+
+async def last_taken(tx: Tx, *, api_key_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """When each of these keys last took a place; those that never have are not there."""
+    return {row["api_key_id"]: row["refilled_at"] for row in await tx.rows(queries.LAST_TAKEN, list(api_key_ids))}
 
 
 def _refusal(policy: Policy, *, tokens: float) -> TooManyRequests:

@@ -76,3 +76,25 @@ class Filter:
     created_from: datetime | None = None
     created_to: datetime | None = None
     before: UUID | None = None
+    error_codes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """A node that has tasks of an engine in hand: how many, until when it has promised to say more, since when the oldest."""
+
+    node_id: UUID
+    engine: str
+    count: int
+    lease_until: datetime
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How many tasks of an engine have ended so; `seconds`: what the good ones took, on average."""
+
+    engine: str
+    status: Status
+    count: int
+    seconds: float | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from typing import Final
 
 OPEN: Final = "tasks_open({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})"
@@ -63,6 +65,19 @@ ORDER BY finished_at LIMIT $2
 
 EXPIRE: Final = "UPDATE tasks SET expired_at = $2 WHERE id = $1"
 
+WITH_WORDS: Final = f"""
+SELECT {_COLUMNS} FROM tasks
+WHERE account_id = $1 AND ($2::uuid IS NULL OR id > $2) AND finished_at IS NOT NULL AND request ->> 'prompt' <> ''
+ORDER BY id LIMIT $3
+"""
+
+FORGET_WORDS: Final = """
+UPDATE tasks SET
+    request = request - ARRAY['user', 'safety_identifier'] || '{"prompt": ""}'::jsonb,
+    expired_at = CASE WHEN status = 'succeeded' THEN coalesce(expired_at, $2) ELSE expired_at END
+WHERE id = $1
+"""
+
 FORGET_KEYS: Final = "DELETE FROM idempotency_keys WHERE created_at < $1"
 
 BY_ID: Final = f"SELECT {_COLUMNS} FROM tasks WHERE id = $1 AND ($2::uuid IS NULL OR account_id = $2)"
@@ -90,23 +105,47 @@ SELECT pg_notify('limner_tasks', id::text || ' progress ' || $3::text) FROM told
 
 TELL_PARTIAL: Final = "SELECT pg_notify('limner_tasks', $1::text || ' partial ' || $2 || ' ' || $3)"
 
-_LISTED: Final = """
-WHERE ($1::uuid IS NULL OR account_id = $1)
-    AND ($2::uuid[] IS NULL OR id = ANY($2))
-    AND ($3::text[] IS NULL OR trace_id = ANY($3))
-    AND ($4::text[] IS NULL OR (CASE WHEN expired_at IS NULL THEN status ELSE 'expired' END) = ANY($4))
-    AND ($5::text IS NULL OR model = $5)
-    AND ($6::text IS NULL OR engine = $6)
-    AND ($7::text[] IS NULL OR kind = ANY($7))
-    AND ($8::uuid IS NULL OR api_key_id = $8)
-    AND ($9::timestamptz IS NULL OR created_at >= $9)
-    AND ($10::timestamptz IS NULL OR created_at <= $10)
-    AND ($11::uuid IS NULL OR id < $11)
-"""
+_CONDITIONS: Final[Mapping[str, str]] = {
+    "account_id": "account_id = {}",
+    "ids": "id = ANY({}::uuid[])",
+    "trace_ids": "trace_id = ANY({}::text[])",
+    "statuses": "CASE WHEN expired_at IS NULL THEN status ELSE 'expired' END = ANY({}::text[])",
+    "model": "model = {}",
+    "engine": "engine = {}",
+    "kinds": "kind = ANY({}::text[])",
+    "api_key_id": "api_key_id = {}",
+    "created_from": "created_at >= {}",
+    "created_to": "created_at <= {}",
+    "before": "id < {}",
+    "error_codes": "error_code = ANY({}::text[])",
+}
 
-LIST: Final = f"SELECT {_COLUMNS} FROM tasks {_LISTED} ORDER BY id DESC LIMIT $12 OFFSET $13"
 
-COUNT: Final = f"SELECT count(*) FROM tasks {_LISTED}"
+@functools.lru_cache(maxsize=256)
+def listed(names: tuple[str, ...]) -> str:
+    """The tasks to which all of these conditions apply, newest first; then their count and offset are to be given.
+
+    Only what is asked for is in it, so that it is planned for that. Which they are is found in the index tasks_listed
+    alone, however far one has to look.
+    """
+    return f"""
+    SELECT {_COLUMNS} FROM tasks
+    WHERE id IN (
+        SELECT id FROM tasks {_where(names)} ORDER BY id DESC LIMIT ${len(names) + 1} OFFSET ${len(names) + 2}
+    ) ORDER BY id DESC
+    """
+
+
+@functools.lru_cache(maxsize=256)
+def counted(names: tuple[str, ...]) -> str:
+    """How many tasks there are to which all of these conditions apply."""
+    return f"SELECT count(*) FROM tasks {_where(names)}"
+
+
+def _where(names: tuple[str, ...]) -> str:
+    conditions = (_CONDITIONS[name].format(f"${number}") for number, name in enumerate(names, 1))
+    return f"WHERE {' AND '.join(conditions)}" if names else ""
+
 
 # What an engine needed for its last tasks, in seconds, and for how many pictures.
 PACE: Final = """
@@ -116,7 +155,34 @@ SELECT avg(extract(epoch FROM finished_at - started_at))::float8 FROM (
 ) AS last WHERE engine = $1
 """
 
+# Each half has an index of its own; of both together the planner would read the whole table.
 COUNTS: Final = """
 SELECT engine, status, count(*) AS count, min(created_at) AS oldest
-FROM tasks WHERE status IN ('queued', 'running') GROUP BY engine, status
+FROM tasks WHERE status = 'queued' GROUP BY engine, status
+UNION ALL
+SELECT engine, status, count(*), min(created_at) FROM tasks WHERE status = 'running' GROUP BY engine, status
+"""
+
+LAST_OF: Final = """
+SELECT a.id AS account_id, t.created_at
+FROM unnest($1::uuid[]) AS a (id)
+CROSS JOIN LATERAL (SELECT created_at FROM tasks WHERE account_id = a.id ORDER BY id DESC LIMIT 1) AS t
+"""
+
+# Each half has an index of its own by the time at which tasks ended.
+ENDED_SINCE: Final = """
+SELECT engine, 'succeeded' AS status, count(*) AS count,
+    avg(extract(epoch FROM finished_at - started_at))::float8 AS seconds
+FROM tasks WHERE status = 'succeeded' AND expired_at IS NULL AND finished_at >= $1 GROUP BY engine
+UNION ALL
+SELECT engine, 'failed', count(*), NULL FROM tasks WHERE status = 'failed' AND finished_at >= $1 GROUP BY engine
+"""
+
+FAILED_SINCE: Final = f"""
+SELECT {_COLUMNS} FROM tasks WHERE status = 'failed' AND finished_at >= $1 ORDER BY finished_at DESC LIMIT $2
+"""
+
+HOLDERS: Final = """
+SELECT node_id, engine, count(*) AS count, max(lease_until) AS lease_until, min(started_at) AS oldest
+FROM tasks WHERE status = 'running' AND node_id IS NOT NULL GROUP BY node_id, engine ORDER BY node_id, engine
 """

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from limner.db import Row, Tx
@@ -13,7 +13,7 @@ from limner.db.steps import Step, nothing
 from limner.domain.claim import CLAIMS_LIVE, Claim
 from limner.domain.problem import IdempotencyKeyReused, Problem
 from limner.tasks import queries
-from limner.tasks.models import Filter, Task
+from limner.tasks.models import Ended, Filter, Holder, Task
 
 CHANNEL: Final = queries.CHANNEL
 _ID_DIGITS: Final = 32
@@ -202,6 +202,16 @@ async def expire(tx: Tx, *, id_: UUID, now: datetime) -> None:
     await tx.run(queries.EXPIRE, id_, now)
 
 
+async def with_words(tx: Tx, *, account_id: UUID, after: UUID | None, count: int) -> list[Task]:
+    """Ended tasks of the account that still say what was asked for, oldest first, from behind the task `after`."""
+    return [_task(row) for row in await tx.rows(queries.WITH_WORDS, account_id, after, count)]
+
+
+async def forget_words(tx: Tx, *, id_: UUID, now: datetime) -> None:
+    """Nobody shall know what the task was asked for; its files have been removed."""
+    await tx.run(queries.FORGET_WORDS, id_, now)
+
+
 async def forget_keys(tx: Tx, *, before: datetime) -> int:
     """Forget idempotency keys from before then: how many."""
     return await tx.run(queries.FORGET_KEYS, before)
@@ -239,30 +249,26 @@ async def task_like(tx: Tx, *, prefix: str) -> Task:
 
 async def tasks(tx: Tx, *, account_id: UUID | None, which: Filter, count: int, offset: int = 0) -> list[Task]:
     """Tasks, newest first; `account_id` None: everybody's."""
-    rows = await tx.rows(queries.LIST, *_filtered(account_id, which), count, offset)
+    names, values = _filtered(account_id, which)
+    rows = await tx.rows(queries.listed(names), *values, count, offset)
     return [_task(row) for row in rows]
 
 
 async def count_of(tx: Tx, *, account_id: UUID | None, which: Filter) -> int:
     """How many tasks there are of that kind; `account_id` None: everybody's."""
-    found: int = await tx.value(queries.COUNT, *_filtered(account_id, which))
+    names, values = _filtered(account_id, which)
+    found: int = await tx.value(queries.counted(names), *values)
     return found
 
 
-def _filtered(account_id: UUID | None, which: Filter) -> tuple[object, ...]:
-    return (
-        account_id,
-        _listed(which.ids),
-        _listed(which.trace_ids),
-        _listed(which.statuses),
-        which.model,
-        which.engine,
-        _listed(which.kinds),
-        which.api_key_id,
-        which.created_from,
-        which.created_to,
-        which.before,
-    )
+def _filtered(account_id: UUID | None, which: Filter) -> tuple[tuple[str, ...], tuple[object, ...]]:
+    """The conditions that there are, by name, and their values."""
+    pairs: dict[str, object] = {"account_id": account_id}
+    for name in Filter.__dataclass_fields__:
+        value = getattr(which, name)
+        pairs[name] = list(value) if isinstance(value, tuple) else value
+    given = {name: value for name, value in pairs.items() if value is not None}
+    return tuple(given), tuple(given.values())
 
 
 async def ask_cancel(tx: Tx, *, id_: UUID, now: datetime) -> Task | None:
@@ -292,13 +298,31 @@ async def counts(tx: Tx) -> list[tuple[str, str, int, datetime]]:
     return [(row["engine"], row["status"], row["count"], row["oldest"]) for row in await tx.rows(queries.COUNTS)]
 
 
-def _listed(values: Collection[Any] | None) -> list[Any] | None:
-    return None if values is None else list(values)
-
-
 def _task(row: Row) -> Task:
     values = {name: value for name, value in row.items() if name in _FIELDS}
     return Task(**values, choices=row["spec"] or {})
 
 
 _FIELDS: Final = frozenset(Task.__dataclass_fields__) - {"choices"}
+
+# for overviews -----------------------------------------------------------------------------------------------------------
+
+
+async def last_of(tx: Tx, *, account_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """When each of these accounts last asked for pictures, of those that ever did."""
+    return {row["account_id"]: row["created_at"] for row in await tx.rows(queries.LAST_OF, list(account_ids))}
+
+
+async def ended_since(tx: Tx, *, since: datetime) -> list[Ended]:
+    """How many tasks have succeeded and failed since then, by engine."""
+    return [Ended(**dict(row)) for row in await tx.rows(queries.ENDED_SINCE, since)]
+
+
+async def failed_since(tx: Tx, *, since: datetime, count: int) -> list[Task]:
+    """The last `count` tasks that have failed since then, the last first."""
+    return [_task(row) for row in await tx.rows(queries.FAILED_SINCE, since, count)]
+
+
+async def holders(tx: Tx) -> list[Holder]:
+    """Which nodes have tasks in hand, by engine."""
+    return [Holder(**dict(row)) for row in await tx.rows(queries.HOLDERS)]

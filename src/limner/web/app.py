@@ -10,41 +10,44 @@ import functools
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.routing import Router
 from starlette.types import ASGIApp
 
 import limner
 from limner.flow.house import House
 from limner.web import files, inbox, operate
+from limner.web.console import assets, pages
+from limner.web.console.trouble import told
 from limner.web.dialects.images import openapi
 from limner.web.dialects.images import routes as images_routes
+from limner.web.dialects.images.differences import WORDS
+from limner.web.dialects.management import routes as management_routes
 from limner.web.door import Door
-from limner.web.site import house_of, route
+from limner.web.site import route
 
 _JSON = "application/json"
 
 
 def make_app(house: House, *, body_bytes_max: int) -> ASGIApp:
     """The application that serves `house`, which its maker opens and closes."""
-    routes = [*images_routes.routes(), *files.routes(), *inbox.routes(), *operate.routes(house), *_routes()]
+    routes = [
+        *images_routes.routes(),
+        *management_routes.routes(statuses={code: words.vendor.status for code, words in WORDS.items()}),
+        *files.routes(),
+        *inbox.routes(),
+        *operate.routes(house),
+        *pages.routes(),
+        route("/openapi.json", _openapi, methods=["GET"]),
+    ]
     router = Router(routes, redirect_slashes=False)
-    return Door(router, house=house, body_bytes_max=body_bytes_max, quiet=operate.PATHS, larger=inbox.LARGER)
-
-
-def _routes() -> list[Route]:
-    return [route("/", _hello, methods=["GET"]), route("/openapi.json", _openapi, methods=["GET"])]
-
-
-async def _hello(request: Request) -> Response:
-    address = house_of(request).public_url
-    where = {
-        "name": "limner",
-        "version": limner.__version__,
-        "generations": f"{address}/v1/images/generations",
-        "models": f"{address}/v1/models",
-        "openapi": f"{address}/openapi.json",
-    }
-    return Response(orjson.dumps(where), media_type=_JSON)
+    return Door(
+        router,
+        house=house,
+        body_bytes_max=body_bytes_max,
+        quiet=operate.PATHS | {assets.ROUTE, assets.ICON},
+        larger=inbox.LARGER,
+        tells=told,
+    )
 
 
 async def _openapi(_request: Request) -> Response:

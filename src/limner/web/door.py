@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -58,11 +58,27 @@ class WrongMethod(Problem):
     status = 405
 
 
+class Told(NamedTuple):
+    """A problem as an answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Tells(Protocol):
+    """Tells a problem to somebody who does not read JSON."""
+
+    def __call__(self, scope: Scope, problem: Problem, *, trace_id: str) -> Told | None:
+        """The answer; None: this caller is a program."""
+        ...
+
+
 class Door:
     """ASGI middleware around the whole application.
 
     `quiet`: the routes that only the log at debug tells of, and no trace. `larger`: by how their paths begin, what takes other bodies
-    than `body_bytes_max`; they must not keep them in memory.
+    than `body_bytes_max`; they must not keep them in memory. `tells`: who answers people.
     """
 
     def __init__(
@@ -73,8 +89,10 @@ class Door:
         body_bytes_max: int,
         quiet: AbstractSet[str] = frozenset(),
         larger: Mapping[str, int] = MappingProxyType({}),
+        tells: Tells | None = None,
     ) -> None:
         self._app = app
+        self._tells = tells
         self._larger = larger
         self._house = house
         self._body_bytes_max = body_bytes_max
@@ -110,7 +128,7 @@ class Door:
         except ClientDisconnect:
             visit.status = _CLIENT_GONE  # there is nobody to answer
         except Exception as error:  # noqa: BLE001 - told to the caller, and logged if it is a bug
-            await visit.answer(_as_problem(error, scope, visit.trace_id))
+            await visit.answer(_as_problem(error, scope, visit.trace_id), tells=self._tells)
         finally:
             visit.finish(self._house.measures, quiet=self._quiet)
 
@@ -171,28 +189,31 @@ class _Visit:
             ]
         await self._send(message)
 
-    async def answer(self, problem: Problem) -> None:
+    async def answer(self, problem: Problem, *, tells: Tells | None) -> None:
         """Answer with a problem, unless an answer has begun: then all that is left is to break it off."""
         if self.status:
             event(_log, "answer.broken_off", level=logging.WARNING, code=problem.code, trace_id=self.trace_id)
             raise BrokenOffError from problem
-        dialect = dialect_of(self._scope["path"])
-        body = render.problem_body(problem, dialect=dialect, trace_id=self.trace_id)
-        headers = {
-            "content-type": "application/json",
-            "content-length": str(len(body)),
-            "cache-control": "no-store",
-            **render.problem_headers(problem, dialect=dialect),
-            **({"allow": problem.allow} if isinstance(problem, _Allowing) else {}),
-        }
+        told = tells(self._scope, problem, trace_id=self.trace_id) if tells else None
+        status, headers, body = told or self._told_in_json(problem)
+        allow = {"allow": problem.allow} if isinstance(problem, _Allowing) else {}
+        headers = {"content-length": str(len(body)), "cache-control": "no-store", **headers, **allow}
         await self.send(
             {
                 "type": "http.response.start",
-                "status": render.problem_status(problem, dialect=dialect),
+                "status": status,
                 "headers": [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()],
             }
         )
         await self.send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else body})
+
+    def _told_in_json(self, problem: Problem) -> Told:
+        dialect = dialect_of(self._scope["path"])
+        return Told(
+            status=render.problem_status(problem, dialect=dialect),
+            headers={"content-type": "application/json", **render.problem_headers(problem, dialect=dialect)},
+            body=render.problem_body(problem, dialect=dialect, trace_id=self.trace_id),
+        )
 
     def finish(self, measures: Measures, *, quiet: AbstractSet[str]) -> None:
         """Count the request, and one line for it: never its prompt, key or query."""
@@ -229,6 +250,13 @@ class _Allowing(WrongMethod):
         self.allow = allow
 
 
+def _elsewhere(scope: Scope) -> str:
+    """What whoever is lost may have looked for."""
+    if scope["path"].startswith("/api/"):
+        return "the management API is told of at /docs/management"
+    return f"pictures are made at POST {_painting(scope)}"
+
+
 def _painting(scope: Scope) -> str:
     return f"{dialect_of(scope['path']).prefix}/images/generations"
 
@@ -242,9 +270,7 @@ def _as_problem(error: Exception, scope: Scope, trace_id: str) -> Problem:
                 return NotOffered(
                     f"{scope['path']} is not offered here yet; pictures are made at POST {_painting(scope)}"
                 )
-            return UnknownPath(
-                f"there is nothing at {scope['method']} {scope['path'][:200]}: pictures are made at POST {_painting(scope)}"
-            )
+            return UnknownPath(f"there is nothing at {scope['method']} {scope['path'][:200]}: {_elsewhere(scope)}")
         case HTTPException(status_code=405):
             allow = (error.headers or {}).get("Allow", "")
             return _Allowing(

@@ -48,6 +48,11 @@ async def _file(request: Request) -> Response:
         permission=query.get("sp", ""),
         signature=query.get("sig", ""),
     )
+    return file_response(request, file)
+
+
+def file_response(request: Request, file: Fetched) -> Response:
+    """The file, or the part of it that is asked for."""
     headers = _headers(file)
     if _is_known(request, file):
         return Response(status_code=304, headers=headers)

@@ -50,6 +50,16 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """A secret that signs for an account. `retires_at` None: the current one; else it was replaced, and signs until then."""
+
+    id: UUID
+    secret: bytes = field(repr=False)
+    created_at: datetime
+    retires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A receiver, as one account knows it. `last_success_at` is right to the second."""
 

@@ -17,6 +17,17 @@ SELECT secret FROM webhook_secrets WHERE account_id = $1 AND (retires_at IS NULL
 ORDER BY retires_at IS NOT NULL, created_at DESC, id DESC LIMIT $3
 """
 
+SIGNERS: Final = """
+SELECT id, secret, created_at, retires_at FROM webhook_secrets
+WHERE account_id = $1 AND (retires_at IS NULL OR retires_at > $2)
+ORDER BY retires_at IS NOT NULL, created_at DESC, id DESC LIMIT $3
+"""
+
+END_OLD: Final = """
+WITH ended AS (DELETE FROM webhook_secrets WHERE account_id = $1 AND retires_at IS NOT NULL RETURNING retires_at)
+SELECT count(*) FROM ended WHERE retires_at > $2
+"""
+
 _COLUMNS: Final = (
     "id, account_id, task_id, url, origin, callback_secret, status, attempts, tried, next_at, is_queued, created_at, "
     "ended_at"
@@ -46,6 +57,11 @@ SELECT message_id, number, started_at, seconds, status_code, answer, error
 FROM webhook_attempts WHERE message_id = $1 ORDER BY number
 """
 
+LAST_ATTEMPTS: Final = """
+SELECT DISTINCT ON (message_id) message_id, number, started_at, seconds, status_code, answer, error
+FROM webhook_attempts WHERE message_id = ANY($1::uuid[]) ORDER BY message_id, number DESC
+"""
+
 ENDPOINTS: Final = """
 SELECT account_id, origin, failing_since, last_success_at, paused_at FROM webhook_endpoints
 WHERE $1::uuid IS NULL OR account_id = $1 ORDER BY account_id, origin
@@ -71,4 +87,20 @@ WITH due AS (
     RETURNING m.*
 )
 SELECT {_COLUMNS} FROM due ORDER BY next_at
+"""
+
+TROUBLED: Final = """
+SELECT account_id, origin, failing_since, last_success_at, paused_at FROM webhook_endpoints
+WHERE failing_since IS NOT NULL
+ORDER BY paused_at IS NULL, failing_since, account_id, origin LIMIT $1
+"""
+
+UNDELIVERED: Final = f"""
+SELECT {_COLUMNS} FROM webhook_messages WHERE status IN ('failed', 'paused') AND ended_at >= $1
+ORDER BY ended_at DESC LIMIT $2
+"""
+
+COUNT_UNDELIVERED: Final = """
+SELECT account_id, origin, count(*) AS count FROM webhook_messages
+WHERE status IN ('failed', 'paused') AND ended_at >= $1 GROUP BY account_id, origin
 """

@@ -211,7 +211,7 @@ def verdict(
     """
     assert tried >= 1
     assert 0 <= jitter < 1
-    if status_code is not None and 200 <= status_code < 300:  # noqa: PLR2004 - the range that HTTP calls success
+    if status_code is not None and is_success(status_code):
         return Delivered()
     if status_code == _GONE:
         return GiveUp(reason="gone")
@@ -219,6 +219,11 @@ def verdict(
         return GiveUp(reason="attempts_used_up")
     wait = timedelta(seconds=schedule[tried - 1] * (1 + _JITTER * (2 * jitter - 1)))
     return Retry(at=now + max(wait, _asked_wait(retry_after, now=now)))
+
+
+def is_success(status_code: int) -> bool:
+    """Whether a receiver has taken what it was sent."""
+    return 200 <= status_code < 300  # noqa: PLR2004 - the range that HTTP calls success
 
 
 def _asked_wait(retry_after: str | None, *, now: datetime) -> timedelta:

@@ -11,7 +11,7 @@ from limner.db import Tx
 from limner.db.steps import Step, nothing
 from limner.domain.problem import Problem
 from limner.webhooks import queries, rules
-from limner.webhooks.models import Attempt, Delivered, Endpoint, Message, Recorded, Retry, Status, Verdict
+from limner.webhooks.models import Attempt, Delivered, Endpoint, Message, Recorded, Retry, Signer, Status, Verdict
 
 KEEPS_SIGNING: Final = timedelta(hours=24)
 PAUSE_AFTER: Final = timedelta(days=5)
@@ -54,6 +54,17 @@ async def rotate(
 async def secrets(tx: Tx, *, account_id: UUID, now: datetime) -> list[bytes]:
     """All that sign for the account now, newest first: the current one, and those that retire later; eight at most."""
     return [row["secret"] for row in await tx.rows(queries.SECRETS, account_id, now, _SIGNING_MAX)]
+
+
+async def signers(tx: Tx, *, account_id: UUID, now: datetime) -> list[Signer]:
+    """The same with when each was made and until when it signs; the current one first."""
+    return [Signer(**dict(row)) for row in await tx.rows(queries.SIGNERS, account_id, now, _SIGNING_MAX)]
+
+
+async def end_old_secrets(tx: Tx, *, account_id: UUID, now: datetime) -> int:
+    """Let replaced secrets sign no more, from now on; how many had time left."""
+    count: int = await tx.value(queries.END_OLD, account_id, now)
+    return count
 
 
 # with a task ------------------------------------------------------------------------------------------------------------
@@ -195,6 +206,12 @@ async def attempts(tx: Tx, *, message_id: UUID) -> list[Attempt]:
     return [Attempt(**dict(row)) for row in await tx.rows(queries.ATTEMPTS, message_id)]
 
 
+async def last_attempts(tx: Tx, *, message_ids: Sequence[UUID]) -> dict[UUID, Attempt]:
+    """The last attempt at each of these messages that was ever tried."""
+    rows = await tx.rows(queries.LAST_ATTEMPTS, list(message_ids))
+    return {row["message_id"]: Attempt(**dict(row)) for row in rows}
+
+
 async def endpoints(tx: Tx, *, account_id: UUID | None = None) -> list[Endpoint]:
     """The receivers that were ever tried, of one account or of all."""
     return [Endpoint(**dict(row)) for row in await tx.rows(queries.ENDPOINTS, account_id)]
@@ -235,3 +252,22 @@ async def recover(
 
 def _no_such_message(id_: UUID) -> NoSuchMessage:
     return NoSuchMessage(f"there is no callback '{rules.shown_id(id_)}' here")
+
+
+# for overviews -----------------------------------------------------------------------------------------------------------
+
+
+async def troubled(tx: Tx, *, count: int) -> list[Endpoint]:
+    """Receivers of all accounts that answer nothing well: the paused ones first, then the longest failing."""
+    return [Endpoint(**dict(row)) for row in await tx.rows(queries.TROUBLED, count)]
+
+
+async def undelivered(tx: Tx, *, since: datetime, count: int) -> list[Message]:
+    """The last `count` messages of all accounts that have failed or were paused since then, the last first."""
+    return [Message(**dict(row)) for row in await tx.rows(queries.UNDELIVERED, since, count)]
+
+
+async def count_undelivered(tx: Tx, *, since: datetime) -> dict[tuple[UUID, str], int]:
+    """How many those are, by account and receiver."""
+    rows = await tx.rows(queries.COUNT_UNDELIVERED, since)
+    return {(row["account_id"], row["origin"]): row["count"] for row in rows}

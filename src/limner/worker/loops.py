@@ -18,6 +18,7 @@ from limner.flow.admit import paint_kind
 from limner.flow.callbacks import Renders, deliver_callback, submit_due
 from limner.flow.house import House
 from limner.flow.sweep import extend_leases, follow_the_clock, sweep, tidy
+from limner.flow.usage import roll_up
 from limner.flow.work import work
 from limner.jobs.queue import Queue
 from limner.kit.logs import event
@@ -28,6 +29,7 @@ _LEASE_TURNS: Final = 3  # a lease survives two turns that fail
 _DUE_EVERY_SECONDS: Final = 1.0
 _DUE_TOGETHER_MAX: Final = 200
 _TIDY_EVERY_SECONDS: Final = 10.0
+_ROLL_EVERY_SECONDS: Final = 5.0
 _OPEN_AGAIN_SECONDS: Final = 1.0
 
 
@@ -149,6 +151,7 @@ async def _keep(house: House, queue: Queue) -> None:
         group.create_task(_again_and_again("leases", leases, every_seconds=lease_turn))
         group.create_task(_again_and_again("sweep", lambda: sweep(house), every_seconds=lease_turn))
         group.create_task(_again_and_again("callbacks", due, every_seconds=_DUE_EVERY_SECONDS))
+        group.create_task(_again_and_again("usage", lambda: roll_up(house), every_seconds=_ROLL_EVERY_SECONDS))
         group.create_task(_again_and_again("tidy", lambda: tidy(house), every_seconds=_TIDY_EVERY_SECONDS))
 
 

@@ -18,6 +18,7 @@ BANNER = Banner(
     is_performed_here=True,
     calls_itself=True,
     warnings=(),
+    welcome="http://127.0.0.1:8000/welcome/" + "x" * 43,
 )
 WORKER = WorkerBanner(
     engines={"fake": 8, "illustrator": 2},
@@ -42,6 +43,13 @@ def test_without_the_key_it_says_how_to_make_one() -> None:
     text = click.unstyle(replace(BANNER, secret=None).text())
     assert "limner keys create" in text
     assert "Bearer YOUR_KEY" in text
+
+
+def test_as_long_as_the_owner_has_no_login_it_says_where_to_get_one() -> None:
+    text = click.unstyle(BANNER.text())
+    assert "choose an e-mail and a password here" in text
+    assert "\nhttp://127.0.0.1:8000/welcome/xxx" in text
+    assert "log in" not in click.unstyle(replace(BANNER, welcome=None).text())
 
 
 def test_the_request_goes_to_the_public_address() -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from limner.cli import run
 from limner.cli.config import _row, example_lines
-from limner.cli.parts.words import database_name, without_password
+from limner.cli.parts.words import database_name
 from limner.config import Settings, known_settings, load
+from limner.kit.masking import without_password
 
 
 def test_the_example_is_all_comments_and_all_defaults() -> None:
@@ -16,7 +17,8 @@ def test_the_example_is_all_comments_and_all_defaults() -> None:
     assert tomllib.loads("\n".join(lines)).keys() <= {name.partition(".")[0] for name in Settings.model_fields}
     values = [line.removeprefix("# ") for line in lines if re.match(r"\[|# \[|# \w+ = ", line)]
     written = tomllib.loads("\n".join(values))
-    del written["data_dir"], written["catalog"]["models"], written["engines"]  # these three are examples
+    # These four are examples.
+    del written["data_dir"], written["catalog"]["models"], written["engines"], written["accounts"]["providers"]
     settings, defaults = Settings.model_validate(written), Settings()
     for section in ("limits", "credits", "links", "log", "moderation", "catalog"):
         assert getattr(settings, section) == getattr(defaults, section)
@@ -41,11 +43,14 @@ def test_secrets_are_masked_where_settings_are_shown() -> None:
     environ = {
         "LIMNER_DATABASE__URL": "postgresql://grace:hunter2@db.example:5432/limner?sslpassword=hunter2",
         "LIMNER_STORAGE__URL": "s3://grace:hunter2@bucket",
+        "LIMNER_SERVER__METRICS_TOKEN": "hunter2",
+        "LIMNER_MAIL__PASSWORD": "hunter2",
         "LIMNER_ENGINES": '{"relay": {"api_key": "hunter2", "seconds": 5}}',
     }
     loaded = load(config_file=None, environ=environ, flags={})
     rows = {known.name: _row(known, loaded) for known in known_settings()}
     assert "hunter2" not in str(rows)
+    assert rows["mail.password"]["value"] == "***"
     assert rows["database.url"] == {
         "setting": "database.url",
         "value": "postgresql://***@db.example:5432/limner?***",

@@ -238,7 +238,7 @@ async def test_pictures_that_are_gone_by_then_are_a_failure(house: House, grace:
 
     told = receiver.heard[0].told
     assert (told["success"], told["error"]["code"]) == (False, "not_found")
-    assert "kept for as long as they are kept" in told["error"]["message"]
+    assert told["error"]["message"] == "the pictures were deleted"
     assert (await message_of(house, task)).status == "delivered"
 
 

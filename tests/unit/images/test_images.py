@@ -11,7 +11,7 @@ from limner.domain.spec import OutputFormat
 from limner.flow.house import House
 from limner.images import rules
 from limner.images import service as images
-from limner.images.models import StoredImage
+from limner.images.models import Origin, StoredImage, Wanted
 from limner.kit.ids import uuid7
 from support.people import Person
 from support.shelves import image_rows
@@ -28,9 +28,11 @@ OTTER = StoredImage(
     revised_prompt="水獭",
 )
 
+ORIGIN = Origin(api_key_id=None, model="dall-e-2", prompt="一只水獭", quality="standard", style=None, price=20_000)
+
 
 async def add(house: House, person: Person, *pictures: StoredImage) -> None:
-    step = images.add(task_id=TASK, account_id=person.account.id, images=pictures, now=house.clock.now())
+    step = images.add(task_id=TASK, account_id=person.account.id, origin=ORIGIN, images=pictures, now=house.clock.now())
     await house.database.together(step, order=())
 
 
@@ -74,3 +76,28 @@ async def test_a_house_has_one_secret_for_links_however_many_open_it(house: Hous
 
     assert again == list(house.link_secrets)
     assert len(again[0]) == 32
+
+
+@pytest.mark.parametrize("text", ["A Sea OTTER, 2 of them_all", "x" * 200, "", "it's o'clock -- 3.14"])
+def test_plain_english_has_the_same_words_on_either_way(text: str) -> None:
+    assert list(rules.words_of(text)) == list(rules.words_of(f"{text} –"))
+
+
+def test_words_are_folded_and_said_once() -> None:
+    assert list(rules.words_of("Ｏtter otter OTTER straße 水獭, café")) == ["otter", "strasse", "水獭", "獭", "café"]
+
+
+def test_terms_are_an_account_s_own() -> None:
+    """The index of words is one for all accounts: what one has must not slow down another's search."""
+    one, other = uuid7(), uuid7()
+    asked = [rules.asked_terms(Wanted(words="otter", model="m'\\x"), account_id=account) for account in (one, other)]
+    assert asked[0] != asked[1]
+    assert asked[0] is not None
+    assert asked[0].count("&") == 1
+
+
+def test_a_search_for_nothing_is_no_search() -> None:
+    account = uuid7()
+    assert rules.asked_terms(Wanted(), account_id=account) is None
+    assert rules.asked_terms(Wanted(words="  "), account_id=account) is None
+    assert rules.asked_terms(Wanted(words="?!"), account_id=account) == ""

@@ -179,6 +179,16 @@ async def test_models_are_listed_with_their_abilities(house: House, grace: Perso
     assert abilities["parameters"]["n"]["maximum"] == 1
     assert abilities["parameters"]["prompt"]["max_length"] == 4000
     assert abilities["prices"]["1k"] == {"standard": 0.04, "hd": 0.08}
+    assert abilities["price_list"][0] == {"size": "1024x1024", "quality": "standard", "credits": 0.04}
+    assert abilities["parameters"]["output_format"]["enum"] == ["png"], "what its engine writes"
+    assert abilities["parameters"]["response_format"]["default"] == "url"
+    assert {
+        "parameter": "background",
+        "values": ["transparent"],
+        "only_with": {"output_format": ["png"]},
+    } in abilities["together"]
+    gpt = models["gpt-image-1"]["abilities"]["parameters"]
+    assert gpt["response_format"]["default"] == ("url" if prefix == "/openai" else "b64_json")
     assert "style" not in models["dall-e-2"]["abilities"]["parameters"]
 
 

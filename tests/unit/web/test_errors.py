@@ -82,10 +82,28 @@ TOLD_OF_FILES = {
 }
 # Nobody is there any more to be answered, or only commands and the console ask for it.
 TOLD_ELSEWHERE = {"interrupted", "no_such_account", "account_exists", "no_such_key", "not_to_retry"}
+TOLD_ELSEWHERE |= {"too_many_keys", "code_refused", "no_such_code"}
 # Scenes of their own, beside what they are about.
 TOLD_ELSEWHERE |= {"no_such_message", "message_under_way"}
 TOLD_ELSEWHERE |= {"metrics_refused", "metrics_token_wrong"}
 TOLD_ELSEWHERE |= {"no_such_inbox", "no_such_request", "inbox_ended", "inbox_busy", "too_many_inboxes"}
+# Of the console's pages (tests/unit/web/console) and what they do (tests/unit/flow, tests/unit/logins).
+TOLD_ELSEWHERE |= {
+    "form_forged",
+    "no_such_picture",
+    "no_such_share",
+    "not_to_share",
+    "too_many_shares",
+    "model_changed",
+}
+TOLD_ELSEWHERE |= {"wrong_login", "tried_too_often", "email_taken", "no_email", "login_exists", "login_link_over"}
+TOLD_ELSEWHERE |= {"registration_closed", "invitation_needed", "invitation_over", "no_such_invitation", "not_approved"}
+TOLD_ELSEWHERE |= {"account_suspended", "owner_stays", "session_not_fresh", "last_way_in"}
+TOLD_ELSEWHERE |= {"unknown_provider", "provider_refused", "provider_failed", "provider_journey_over"}
+TOLD_ELSEWHERE |= {"identity_taken", "no_such_identity"}
+# Of the management API (tests/unit/web/test_management*.py).
+TOLD_ELSEWHERE |= {"no_platform_token", "unknown_platform_token", "expired_platform_token", "no_such_platform_token"}
+TOLD_ELSEWHERE |= {"too_many_platform_tokens", "key_manages_nothing", "token_paints_nothing", "no_such_record"}
 
 SCENES: dict[str, Scene] = {}
 

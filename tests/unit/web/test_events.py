@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
-from typing_extensions import override
 
-from limner.domain.spec import Partial, Picture, Progress, Spec
 from limner.engines import EngineFailed
 from limner.flow.admit import Terms
 from limner.flow.house import House
@@ -22,34 +19,10 @@ from limner.kit.ids import uuid7
 from limner.web.dialects.images.differences import OPENAI
 from limner.web.dialects.images.tasks import event_stream
 from support.open_line import calling
-from support.painters import Breaking, Painter, Waiting, with_painter
+from support.painters import Breaking, Showing, Waiting, with_painter
 from support.people import Person
 from support.wire import PREFIXES, client_of
 from support.workers import at_work, ended, submitted
-
-
-class Showing(Painter):
-    """Goes on, one thing at a time, when it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.may_show: asyncio.Queue[float | int | None] = asyncio.Queue()
-        self.began = asyncio.Event()
-
-    @override
-    async def paint(self, spec: Spec) -> AsyncGenerator[Picture | Progress | Partial]:
-        async with aclosing(super().paint(spec)) as shown:
-            async for picture in shown:
-                assert isinstance(picture, Picture)
-                self.began.set()
-                while (what := await self.may_show.get()) is not None:
-                    if isinstance(what, float):
-                        yield Progress(share=what)
-                    else:
-                        yield Partial(
-                            index=picture.index, number=what, data=picture.data, output_format=picture.output_format
-                        )
-                yield picture
 
 
 @pytest.fixture
@@ -67,9 +40,12 @@ async def test_a_task_from_the_queue_to_its_end(house: House, grace: Person, pre
         await line.until("task")
         async with at_work(house):
             await line.until("task", "task")
-            for what in (0.25, 0, 0.5, 1):
+            # One by one: whoever looks late sees how far it is by then, and not each step.
+            seen = []
+            for what, name in ((0.25, "progress"), (0, "partial"), (0.5, "progress"), (1, "partial")):
                 painter.may_show.put_nowait(what)
-            await line.until("partial", "partial")
+                seen.append(name)
+                await line.until(*seen)
             painter.may_show.put_nowait(None)
             events = await line.until("end")
 

@@ -31,7 +31,7 @@ from support.workers import at_work, ended, submitted
 
 FIELDS = {
     "id", "task_id", "object", "status", "kind", "model", "created_at", "started_at", "finished_at", "progress", "queue",
-    "request", "result", "error", "cost", "trace_id", "callback", "urls",
+    "request", "result", "deleted", "error", "cost", "trace_id", "callback", "urls",
 }  # fmt: skip
 NOON = 1795348800.0
 
@@ -82,6 +82,7 @@ async def test_a_queued_task(house: House, grace: Person, prefix: str) -> None:
         "queue": {"ahead": 1, "estimated_seconds": None},
         "request": {"prompt": "A cute baby sea otter", "model": "dall-e-2", "n": 2, "size": "256x256"},
         "result": None,
+        "deleted": 0,
         "error": None,
         "cost": {"held": "0.032000", "charged": None},
         "trace_id": "trace-1",

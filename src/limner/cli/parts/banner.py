@@ -20,7 +20,8 @@ _NO_KEY = "YOUR_KEY"
 class Banner:
     """Everything there is to say.
 
-    `secret` None: this data folder does not know the owner's key. `is_performed_here`: the engine, else by workers.
+    `secret` None: this data folder does not know the owner's key. `welcome`: where the owner sets a password, as long as
+    there is none. `is_performed_here`: the engine, else by workers.
     `calls_itself`: callbacks may go to this machine without anybody having said so. Each line of a warning has 70
     characters at most.
     """
@@ -35,6 +36,7 @@ class Banner:
     is_performed_here: bool
     calls_itself: bool
     warnings: tuple[str, ...]
+    welcome: str | None = None
 
     def text(self) -> str:
         """The banner, with colours; whoever prints it takes them off where they are not wanted."""
@@ -46,6 +48,11 @@ class Banner:
         yield ""
         yield from self._facts()
         yield from _notes(self.warnings)
+        if self.welcome is not None:
+            yield ""
+            yield "  To log in as the owner, choose an e-mail and a password here, within a day:"
+            yield ""
+            yield self.welcome  # from the first column, like the request below: it is long
         yield ""
         yield "  Try it:"
         yield ""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from limner.bootstrap import EMBEDDED_FOLDER, ensure_owner, opened_database
+from limner.bootstrap import EMBEDDED_FOLDER, ensure_owner, opened_database, prepare_data_dir
 from limner.cli.parts.trouble import Trouble
 from limner.config import Settings
 from limner.db import Database
@@ -37,6 +37,7 @@ async def opened_books(settings: Settings, *, make: bool, upgrade: bool) -> Asyn
         refuse_unmade(settings)
     async with opened_database(settings, upgrade=upgrade) as database:
         if make:
+            prepare_data_dir(settings.data_dir)  # with a database elsewhere, nothing has needed it so far
             owner_key = await ensure_owner(database, settings, clock=SystemClock())
             if owner_key.is_new:
                 click.echo(f"The owner's account was made; its key is in {owner_key.path}.", err=True)

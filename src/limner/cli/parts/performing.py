@@ -18,10 +18,11 @@ from limner.cli.parts.listening import url_of
 from limner.cli.parts.lock import holder_of
 from limner.cli.parts.reach import reach_of
 from limner.cli.parts.signals import stopping_by_signal
-from limner.cli.parts.words import database_name, without_password
+from limner.cli.parts.words import database_name
 from limner.config import Settings
 from limner.flow.house import House
 from limner.kit.logs import event
+from limner.kit.masking import without_password
 from limner.worker.loops import working
 
 _log = logging.getLogger(__name__)

@@ -16,14 +16,18 @@ import uvloop
 from starlette.types import ASGIApp
 from typing_extensions import override
 
+from limner.accounts import service as accounts
 from limner.bootstrap import OwnerKey, ensure_owner, is_loopback, may_call_itself, opened_house
 from limner.cli.parts.banner import Banner
 from limner.cli.parts.listening import BACKLOG
 from limner.cli.parts.signals import Stop, stopping_by_signal
 from limner.cli.parts.words import database_name
-from limner.config import Settings
+from limner.config import Loaded, Settings
+from limner.flow import register
 from limner.flow.house import House
+from limner.flow.mail import link_of
 from limner.kit.logs import event
+from limner.logins.service import LoginExists
 from limner.web.app import make_app
 from limner.web.dialects.images.render import callback_body
 from limner.web.protocol import OneWriteProtocol
@@ -35,14 +39,17 @@ _LAST_WORDS_SECONDS: Final = 5
 _COLLECT_AFTER_OBJECTS: Final = 50_000
 
 
-def run(settings: Settings, *, listener: socket.socket, url: str) -> None:
+def run(loaded: Loaded, *, listener: socket.socket, url: str) -> None:
     """Serve until a signal says stop."""
-    uvloop.run(_serve(settings, listener=listener, url=url))
+    uvloop.run(_serve(loaded, listener=listener, url=url))
 
 
-async def _serve(settings: Settings, *, listener: socket.socket, url: str) -> None:
+async def _serve(loaded: Loaded, *, listener: socket.socket, url: str) -> None:
+    settings = loaded.settings
     with stopping_by_signal() as stop:
-        async with opened_house(settings, public_url=url, warm=settings.catalog.engine) as house:
+        async with opened_house(
+            settings, public_url=url, warm=settings.catalog.engine, origins=loaded.origins
+        ) as house:
             key = await ensure_owner(house.database, settings, clock=house.clock)
             async with working(house, duties(settings), ending=stop.ending):
                 banner = await _banner(settings, house=house, key=key, url=url)
@@ -135,7 +142,21 @@ async def _banner(settings: Settings, *, house: House, key: OwnerKey, url: str) 
         is_performed_here=settings.catalog.engine in house.performs,
         calls_itself=settings.outbound.loopback is None and may_call_itself(settings),
         warnings=(*_unreachable(settings, url=url), *await _paused(house)),
+        welcome=await _welcome(house),
     )
+
+
+async def _welcome(house: House) -> str | None:
+    """Where the owner, who has only a key at first, gets a login."""
+    try:
+        async with house.database.transaction() as tx:
+            owner = await accounts.owner(tx)
+            if owner is None:
+                return None
+            token = await register.welcome_link(tx, account_id=owner.id, now=house.clock.now())
+    except LoginExists:
+        return None
+    return link_of(house, purpose="welcome", token=token)
 
 
 def _unreachable(settings: Settings, *, url: str) -> Iterator[str]:

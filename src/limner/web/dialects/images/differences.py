@@ -43,6 +43,9 @@ def _same(status: int, vendor_code: str, openai_code: str, type_: str, hint: str
 WORDS: Final[Mapping[str, Words]] = {
     "no_key": _same(401, "no_token", "missing_api_key", INVALID, "Send `Authorization: Bearer <key>`."),
     "unknown_key": _same(401, "invalid_token", "invalid_api_key", INVALID, "Check the key and the address."),
+    "token_paints_nothing": _same(
+        401, "invalid_token", "invalid_api_key", INVALID, "Send an API key: platform tokens are for `/api/v1`."
+    ),
     "expired_key": _same(401, "token_expired", "api_key_expired", INVALID, "Make a new key."),
     "disabled_key": _same(403, "disabled", "api_key_disabled", INVALID, "Ask the operator, or use another key."),
     "model_not_allowed": Words(
@@ -114,6 +117,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "link_expired": _same(
         403, "forbidden", "link_expired", INVALID, "Ask for the picture again: links live for a set time."
     ),
+    "form_forged": _same(403, "forbidden", "form_forged", INVALID, "Load the page again and send its form once more."),
     "link_forged": _same(403, "forbidden", "link_invalid", INVALID, "Use the link exactly as it was answered."),
     "range_unsatisfiable": _same(416, "bad_request", "range_not_satisfiable", INVALID, "Ask within the file's length."),
     "metrics_refused": _same(
@@ -125,8 +129,50 @@ WORDS: Final[Mapping[str, Words]] = {
     # Only the management commands and, later, the console raise these.
     "no_such_account": _same(404, "not_found", "not_found", INVALID, "`limner accounts list` shows all."),
     "account_exists": _same(409, "duplication", "conflict", INVALID, "Choose another name."),
+    "no_such_picture": _same(404, "not_found", "not_found", INVALID, "Check the link; what was deleted stays deleted."),
+    "no_such_share": _same(404, "not_found", "not_found", INVALID, "Ask whoever shared it for a new link."),
+    "too_many_shares": _same(429, "too_many_requests", "too_many_shares", _RATE, "Take one of its links back."),
+    "not_to_share": _same(409, "not_applied", "conflict", INVALID, "Paint it again, and share that."),
     "not_to_retry": _same(409, "not_applied", "conflict", INVALID, "`limner tasks list --status failed` shows some."),
+    # Only the console's pages raise these.
+    "tried_too_often": _same(429, "too_many_requests", "rate_limit_exceeded", _RATE, "Wait for `Retry-After`."),
+    "wrong_login": _same(401, "forbidden", "wrong_login", INVALID, "Check both, or ask for a new password."),
+    "email_taken": _same(409, "duplication", "email_taken", INVALID, "Sign in, or ask for a new password."),
+    "login_exists": _same(409, "duplication", "login_exists", INVALID, "Sign in, or ask for a new password."),
+    "no_email": _same(409, "not_applied", "no_email", INVALID, "Give the account an e-mail first."),
+    "login_link_over": _same(410, "not_found", "link_over", INVALID, "Ask for a new link."),
+    "invitation_needed": _same(403, "forbidden", "invitation_needed", INVALID, "Ask the operator for an invitation."),
+    "invitation_over": _same(403, "forbidden", "invitation_over", INVALID, "Ask the operator for a new invitation."),
+    "no_such_invitation": _same(404, "not_found", "not_found", INVALID, "`limner accounts invitations` shows all."),
+    "registration_closed": _same(403, "forbidden", "registration_closed", INVALID, "Ask the operator for an account."),
+    "not_approved": _same(403, "forbidden", "not_approved", INVALID, "Wait until the operator has approved you."),
+    "account_suspended": _same(403, "disabled", "account_suspended", INVALID, "Ask the operator."),
+    "owner_stays": _same(409, "not_applied", "conflict", INVALID, "The owner's account cannot be deleted."),
+    "session_not_fresh": _same(403, "forbidden", "session_not_fresh", INVALID, "Sign in again, then do it at once."),
+    "unknown_provider": _same(404, "not_found", "not_found", INVALID, "The settings name the providers there are."),
+    "provider_failed": _same(502, "busy", "provider_failed", _SERVER, "Try again; the operator's log has more."),
+    "provider_refused": _same(403, "forbidden", "provider_refused", INVALID, "Sign in there, and say yes to it."),
+    "provider_journey_over": _same(
+        400, "bad_request", "provider_journey_over", INVALID, "Begin again, in one browser."
+    ),
+    "identity_taken": _same(409, "duplication", "identity_taken", INVALID, "Unlink it from the other account first."),
+    "no_such_identity": _same(404, "not_found", "not_found", INVALID, "The account's page shows those there are."),
+    "last_way_in": _same(409, "not_applied", "last_way_in", INVALID, "Set a password first, or link another."),
     "no_such_key": _same(404, "not_found", "not_found", INVALID, "`limner keys list` shows all."),
+    "too_many_keys": _same(409, "not_applied", "too_many_keys", INVALID, "Delete a key that is not needed any more."),
+    # Only the operator's pages and the management API raise these.
+    "model_changed": _same(409, "not_applied", "conflict", INVALID, "Look at the model again, then change it."),
+    "no_platform_token": _same(401, "no_token", "missing_token", INVALID, "Send `Authorization: Bearer <token>`."),
+    "unknown_platform_token": _same(401, "invalid_token", "invalid_token", INVALID, "Make a token on `/tokens`."),
+    "expired_platform_token": _same(401, "token_expired", "token_expired", INVALID, "Make a token on `/tokens`."),
+    "key_manages_nothing": _same(401, "token_mismatched", "invalid_token", INVALID, "Make a token on `/tokens`."),
+    "no_such_platform_token": _same(404, "not_found", "not_found", INVALID, "The page `/tokens` shows all."),
+    "too_many_platform_tokens": _same(
+        409, "not_applied", "too_many_tokens", INVALID, "Delete a token that is not needed any more."
+    ),
+    "no_such_record": _same(404, "not_found", "not_found", INVALID, "Check the id, and that it is your account's."),
+    "code_refused": _same(409, "not_applied", "code_refused", INVALID, "Check the code, or ask for a new one."),
+    "no_such_code": _same(404, "not_found", "not_found", INVALID, "`limner credits codes list` shows all."),
 }
 
 
@@ -155,5 +201,6 @@ DIALECTS: Final = (VENDOR, OPENAI)
 
 
 def dialect_of(path: str) -> Dialect:
-    """The dialect to speak on a path; OpenAI's where neither prefix is."""
-    return VENDOR if path == VENDOR.prefix or path.startswith(VENDOR.prefix + "/") else OPENAI
+    """The dialect to speak on a path: the vendor's where its API or its management API is, OpenAI's everywhere else."""
+    is_vendor = path == VENDOR.prefix or path.startswith((VENDOR.prefix + "/", "/api/"))
+    return VENDOR if is_vendor else OPENAI

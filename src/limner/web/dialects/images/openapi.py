@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from limner.web.dialects.images import tasks_openapi
+from limner.web.dialects.images import quotes, tasks_openapi
 from limner.web.dialects.images.differences import DIALECTS, WORDS, Dialect
 from limner.web.dialects.images.parse import GenerationBody
 
@@ -91,6 +91,14 @@ def paths() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for dialect in DIALECTS:
         found[f"{dialect.prefix}/images/generations"] = {"post": _generations(dialect)}
+        found[f"{dialect.prefix}/images/quote"] = {
+            "post": {
+                **_operation(
+                    dialect, "quote", "What a request for pictures would cost; nothing is made.", _ref("Quote")
+                ),
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Generation")}}},
+            }
+        }
         found[f"{dialect.prefix}/models"] = {
             "get": _operation(
                 dialect,
@@ -123,6 +131,7 @@ def components() -> dict[str, Any]:
             "Error": _ERROR,
             "Images": _IMAGES,
             "Model": _MODEL,
+            "Quote": quotes.SCHEMA,
             "Generation": _generation_schema(),
             **tasks_openapi.schemas(),
         },

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
 
 from limner.catalog import rules as catalog_rules
-from limner.catalog.models import FreeSizes, Model
+from limner.catalog.abilities import Parameter, abilities
+from limner.catalog.models import FreeSizes, Model, Profile
 from limner.domain.money import MICRO_PER_CREDIT, in_credits
 from limner.domain.problem import Problem
-from limner.domain.spec import Spec
+from limner.domain.spec import OutputFormat, Spec
 from limner.flow.deliver import Delivery, Result
 from limner.flow.submit import Submitted
 from limner.limits.models import Allowance
@@ -110,7 +112,9 @@ def task_error(task: Task, *, dialect: Dialect) -> dict[str, str | None]:
     if task.error_code is None:
         return error_of(
             code=_EXPIRED,
-            message="the pictures were kept for as long as they are kept here",
+            message="the pictures were kept for as long as they are kept here"
+            if task.expired_at is not None
+            else "the pictures were deleted",
             param=None,
             dialect=dialect,
         )
@@ -169,8 +173,8 @@ def problem_headers(problem: Problem, *, dialect: Dialect) -> dict[str, str]:
     return headers
 
 
-def model_card(model: Model) -> dict[str, Any]:
-    """A model in OpenAI's shape, with its abilities beside it."""
+def model_card(model: Model, *, formats: Collection[OutputFormat], dialect: Dialect) -> dict[str, Any]:
+    """A model in OpenAI's shape, with its abilities beside it. `formats`: what its engine writes."""
     return {
         "id": model.name,
         "object": "model",
@@ -178,48 +182,65 @@ def model_card(model: Model) -> dict[str, Any]:
         "owned_by": "limner",
         "description": model.description,
         "engine": model.engine,
-        "abilities": _abilities(model),
+        "abilities": _abilities(model, formats=formats, dialect=dialect),
     }
 
 
-def _abilities(model: Model) -> dict[str, Any]:
-    profile = model.profile
-    width, height = profile.default_size
-    known: dict[str, dict[str, Any]] = {
-        "prompt": {"type": "string", "required": True, "max_length": profile.prompt_characters_max},
-        "n": {"type": "integer", "minimum": 1, "maximum": profile.n_max, "default": 1},
-        "size": {"type": "string", **_sizes(profile.sizes), "default": "auto", "auto": f"{width}x{height}"},
-        "quality": {"type": "string", "enum": list(profile.qualities), "default": "auto"},
-        "style": {"type": "string", "enum": ["vivid", "natural"], "default": "vivid"},
-        "response_format": {"type": "string", "enum": ["url", "b64_json"], "default": profile.response_format},
-        "output_format": {"type": "string", "enum": list(profile.output_formats), "default": "png"},
-        "output_compression": {"type": "integer", "minimum": 0, "maximum": 100, "default": 100},
-        "background": {"type": "string", "enum": ["auto", "opaque", "transparent"], "default": "auto"},
-        "moderation": {"type": "string", "enum": ["auto", "low"], "default": "auto"},
-        "user": {"type": "string"},
-        "safety_identifier": {"type": "string"},
-        "seed": {"type": "integer", "minimum": 0},
-    }
+def _abilities(model: Model, *, formats: Collection[OutputFormat], dialect: Dialect) -> dict[str, Any]:
+    record = abilities(model, formats=formats, response_format=dialect.response_format)
     return {
-        "profile": profile.name,
-        "parameters": {name: rule for name, rule in known.items() if name in profile.parameters},
+        "profile": model.profile.name,
+        "parameters": {parameter.name: _parameter(parameter, profile=model.profile) for parameter in record.parameters},
+        "together": [
+            {
+                "parameter": need.name,
+                **({"values": need.values} if need.values else {}),
+                "only_with": {need.other: need.among},
+            }
+            for need in record.needs
+        ],
         "price_unit": "credit",
         "prices": {
             size: {quality.value: micro / MICRO_PER_CREDIT for quality, micro in row.items()}
             for size, row in model.prices.items()
         },
+        "price_list": [
+            {
+                "size": "{}x{}".format(*line.size),
+                "quality": line.quality,
+                "credits": line.micro_credits / MICRO_PER_CREDIT,
+            }
+            for line in record.price_lines
+        ],
     }
 
 
-def _sizes(sizes: tuple[tuple[int, int], ...] | FreeSizes) -> dict[str, Any]:
-    if isinstance(sizes, FreeSizes):
-        return {
-            "pattern": "^(auto|[0-9]+x[0-9]+)$",
-            "step": sizes.step,
-            "edge_minimum": sizes.edge_min,
-            "edge_maximum": sizes.edge_max,
-            "pixels_minimum": sizes.pixels_min,
-            "pixels_maximum": sizes.pixels_max,
-            "ratio_maximum": sizes.ratio_max,
-        }
-    return {"enum": ["auto", *(f"{width}x{height}" for width, height in sizes)]}
+_JSON_TYPES: Final = {"choice": "string", "text": "string", "number": "integer", "flag": "boolean"}
+
+
+def _parameter(parameter: Parameter, *, profile: Profile) -> dict[str, Any]:
+    """In the words of JSON Schema where it has any."""
+    width, height = profile.default_size
+    told = {
+        "type": _JSON_TYPES[parameter.kind],
+        "required": parameter.is_required or None,
+        **(_size_bounds(parameter.free_sizes) if parameter.free_sizes else {"enum": parameter.values or None}),
+        "minimum": parameter.low,
+        "maximum": parameter.high,
+        "max_length": parameter.characters_max,
+        "default": parameter.default,
+        "auto": f"{width}x{height}" if parameter.name == "size" else None,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _size_bounds(sizes: FreeSizes) -> dict[str, Any]:
+    return {
+        "pattern": "^(auto|[0-9]+x[0-9]+)$",
+        "step": sizes.step,
+        "edge_minimum": sizes.edge_min,
+        "edge_maximum": sizes.edge_max,
+        "pixels_minimum": sizes.pixels_min,
+        "pixels_maximum": sizes.pixels_max,
+        "ratio_maximum": sizes.ratio_max,
+    }

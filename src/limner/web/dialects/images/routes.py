@@ -6,6 +6,7 @@ What OpenAPI should know of them is in `openapi.py`.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -13,12 +14,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from limner.catalog import rules as catalog_rules
+from limner.catalog.models import Model
 from limner.flow.admit import authenticate, recognise
 from limner.flow.generate import delivery_of, generate
 from limner.flow.history import tell
+from limner.flow.house import House
 from limner.flow.submit import Submitted, submit
 from limner.flow.wait import until_ended
-from limner.web.dialects.images import manners, parse, render, tasks
+from limner.web.dialects.images import manners, parse, quotes, render, tasks
 from limner.web.dialects.images.differences import DIALECTS, Dialect
 from limner.web.site import Respond, house_of, route
 from limner.web.trace import trace_id_of
@@ -34,6 +37,7 @@ def routes() -> list[Route]:
             route(f"{dialect.prefix}/images/generations", _generations(dialect), methods=["POST"]),
             route(f"{dialect.prefix}/models", _models(dialect), methods=["GET"]),
             route(f"{dialect.prefix}/models/{{name:path}}", _model(dialect), methods=["GET"]),
+            *quotes.routes(dialect),
             *tasks.routes(dialect),
         ]
     return found
@@ -93,21 +97,26 @@ async def _accepted(
     return Response(render.submitted_body(task), status_code=dialect.accepted, media_type=_JSON, headers=headers)
 
 
-def _models(_dialect: Dialect) -> Respond:
+def _models(dialect: Dialect) -> Respond:
     async def models(request: Request) -> Response:
         house = house_of(request)
         await authenticate(house, authorization=request.headers.get("authorization"))
-        cards = [render.model_card(model) for model in house.catalog.models()]
+        cards = [_card(house, model, dialect=dialect) for model in house.catalog.models()]
         return Response(orjson.dumps({"object": "list", "data": cards}), media_type=_JSON)
 
     return models
 
 
-def _model(_dialect: Dialect) -> Respond:
+def _model(dialect: Dialect) -> Respond:
     async def model(request: Request) -> Response:
         house = house_of(request)
         await authenticate(house, authorization=request.headers.get("authorization"))
-        card = render.model_card(house.catalog.model(request.path_params["name"]))
+        card = _card(house, house.catalog.model(request.path_params["name"]), dialect=dialect)
         return Response(orjson.dumps(card), media_type=_JSON)
 
     return model
+
+
+def _card(house: House, model: Model, *, dialect: Dialect) -> dict[str, Any]:
+    formats = house.engines[model.engine].engine.output_formats
+    return render.model_card(model, formats=formats, dialect=dialect)

@@ -41,6 +41,11 @@ _TASK: Final[dict[str, Any]] = {
         },
         "request": {"type": "object", "description": "As submitted, but for callback_secret."},
         "result": {"anyOf": [{"$ref": "#/components/schemas/Images"}, {"type": "null"}]},
+        "deleted": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How many of its pictures the account has deleted; `result` has the others.",
+        },
         "error": _ERROR,
         "cost": {
             "type": "object",

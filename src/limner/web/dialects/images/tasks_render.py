@@ -65,6 +65,7 @@ def _task(told: Told, *, dialect: Dialect, address: str) -> dict[str, Any]:
         "queue": _queue(told.place),
         "request": _request(told),
         "result": _result(told),
+        "deleted": told.deleted,
         "error": render.task_error(task, dialect=dialect) if has_nothing_to_show(told) else None,
         "cost": {
             "held": in_credits(task.held if task.is_open else 0),

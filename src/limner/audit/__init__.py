@@ -1,0 +1,1 @@
+"""What operators did, in the order in which they did it, never edited. Owns `audit_entries`."""

@@ -1,0 +1,32 @@
+"""PHP with its curl extension."""
+
+from __future__ import annotations
+
+from limner.web.console.snippets.literals import in_php
+from limner.web.console.snippets.request import Request
+
+
+def code(request: Request) -> str:
+    """The script."""
+    fields = "".join(f"        {in_php(name)} => {in_php(value)},\n" for name, value in request.body.items())
+    return f"""\
+<?php
+
+$curl = curl_init({in_php(request.url)});
+curl_setopt_array($curl, [
+    CURLOPT_RETURNTRANSFER => true,
+    CURLOPT_HTTPHEADER => [
+        'accept: application/json',
+        {in_php(f"authorization: Bearer {request.key}")},
+        'content-type: application/json',
+    ],
+    CURLOPT_POSTFIELDS => json_encode([
+{fields}    ]),
+]);
+
+$answer = curl_exec($curl);
+if ($answer === false) {{
+    exit(curl_error($curl));
+}}
+echo $answer, PHP_EOL;
+"""
