@@ -8,6 +8,8 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 RUN   := $(VENV)/.ready-to-run
 DEV   := $(VENV)/.ready-to-develop
+LOCAL := $(VENV)/.ready-to-diffuse
+RIG   ?= ../shared/rig
 BUILD := pyproject.toml hatch_build.py package.json package-lock.json .npmrc tools/build_art.py tools/build_browser.py
 
 .DEFAULT_GOAL := help
@@ -23,6 +25,9 @@ paint: $(RUN) ## Paint one picture without a server: make paint ARGS='"two cats 
 
 setup: $(DEV) ## Set everything up and stop there
 	@echo "limner: ready; \`make serve\` starts the server"
+
+diffusers: $(LOCAL) ## Install what open-weights models on this machine need; TORCH=... names another build of torch
+	@echo "limner: ready for open-weights models; docs/diffusers.md goes on from here"
 
 ##@ Checking it
 
@@ -73,6 +78,15 @@ docs: $(DEV) ## Write the generated pages of docs/ anew
 bench: $(DEV) ## Measure how quick it is
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
+bench-peers: $(DEV) ## The same load on us and on others, side by side: needs a rig (RIG=folder of rig.py), wrk and nginx
+	@$(BIN)/python benchmarks/peers.py --rig '$(RIG)' $(ARGS)
+
+bench-provenance: $(DEV) ## What content credentials cost per picture
+	@$(BIN)/python benchmarks/provenance.py $(ARGS)
+
+bench-diffusers: $(DEV) $(LOCAL) ## Our engine for open-weights models against a bare loop of the library
+	@$(BIN)/python benchmarks/diffusers.py $(ARGS)
+
 thermometer: $(DEV) ## How big the modules and functions are, and how long the tests took
 	@$(BIN)/python tools/thermometer.py
 
@@ -81,6 +95,10 @@ lock: $(DEV) ## Choose the versions anew: make lock ARGS=--upgrade takes the new
 
 build: $(DEV) ## Build the wheel into dist/
 	@$(BIN)/hatchling build --target wheel
+
+$(LOCAL): requirements-diffusers.lock tools/setup-diffusers.sh $(RUN)
+	@sh tools/setup-diffusers.sh $(VENV) '$(TORCH)'
+	@touch $@
 
 clean: ## Remove everything that was built here; the data folder stays
 	@rm -rf $(VENV) .out dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -100,4 +118,4 @@ $(DEV): requirements-dev.lock tests/support/receivers/package-lock.json tests/br
 	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements-dev.lock
 	@touch $@
 
-.PHONY: serve paint setup test test-browser screenshots fault servers check lint types imports docs-check format docs bench thermometer lock build clean help
+.PHONY: serve paint setup diffusers test test-browser screenshots fault servers check lint types imports docs-check format docs bench bench-peers bench-provenance bench-diffusers thermometer lock build clean help

@@ -288,8 +288,10 @@ def _models() -> Iterator[str]:
         "# Models",
         "",
         "The names that existing programs have in them, each with the manners of the model it is named after. All are on the",
-        "engine that the setting `catalog.engine` names: the embedded illustrator, unless told otherwise. `GET /v1/models`",
-        "says the same to programs; [configuration](configuration.md#a-model-of-your-own) adds models of your own.",
+        "engine that the setting `catalog.engine` names, else on the [best one at hand](operate.md#which-engine-paints); but",
+        "`illustrator`, which is an engine's own name, is always on that one. `GET /v1/models` says the",
+        "same to programs; [configuration](configuration.md#a-model-of-your-own) adds models of your own. Who paints when that",
+        "engine does not manage is a matter of [chains](operate.md#when-an-engine-does-not-manage).",
         "",
         *_table("Name", "Profile", "Credits for 1024x1024", "What it is"),
     )
@@ -297,7 +299,13 @@ def _models() -> Iterator[str]:
         prices = model.prices.get("1k") or list(model.prices.values())[-1]
         shown = ", ".join(f"{_amount(price)} {quality}" for quality, price in prices.items())
         yield _row(f"`{model.name}`", f"[{model.profile.name}](#{_anchor(model.profile)})", shown, model.description)
-    yield from ("", "## Profiles", "", "A profile is what a family of models takes. Anything else is refused by name.")
+    yield from (
+        "",
+        "## Profiles",
+        "",
+        "A profile is what a family of models takes. What its engine knows besides, such as `steps` or `negative_prompt`, goes",
+        "through to it; anything else is refused by name.",
+    )
     for profile in PROFILES.values():
         yield from ("", f"### Profile {profile.name}", "", *_table("Parameter", "Values"), *_manners(profile))
     yield from (

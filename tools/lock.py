@@ -1,7 +1,9 @@
-"""Writes the two lock files (`make lock`): versions and hashes for every platform, and no address of any index.
+"""Writes the lock files (`make lock`): versions and hashes for every platform, and no address of any index.
 
 requirements.lock is what running from the tree needs: the dependencies, and the build requirements since the tree is
 installed without build isolation. requirements-dev.lock adds the group `dev`, at the same versions.
+requirements-diffusers.lock is what the extra of that name adds, but for torch: which build of it is right depends on the
+machine, and `make diffusers` takes the one that is at hand.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RUN, DEV = "requirements.lock", "requirements-dev.lock"
+RUN, DEV, DIFFUSERS = "requirements.lock", "requirements-dev.lock", "requirements-diffusers.lock"
 IN_PLACE = "editables>=0.5"  # hatchling wants it when it installs a tree in place
 
 
@@ -29,6 +31,11 @@ def main(arguments: Sequence[str]) -> None:
         _compile(uv, "pyproject.toml", str(requirements), "--group", "dev", output=DEV, extra=arguments)
         # What runs is the versions that were tested: the larger list decides, some of its guests are choosy.
         _compile(uv, "pyproject.toml", str(requirements), "--constraint", DEV, output=RUN, extra=arguments)
+        without = Path(folder) / "overrides.in"
+        without.write_text("torch ; python_version < '3'\n", encoding="utf-8")
+        extra = ("--extra", "diffusers", "--override", str(without))
+        _compile(uv, "pyproject.toml", *extra, "--constraint", DEV, output=DIFFUSERS, extra=arguments)
+        _keep_only_what_is_new(ROOT / DIFFUSERS, than=ROOT / RUN)
 
 
 def _uv() -> str:
@@ -47,6 +54,24 @@ def _compile(uv: str, *inputs: str, output: str, extra: Sequence[str]) -> None:
     ]
     subprocess.run([*command, *extra], cwd=ROOT, check=True)
     print(f"{output}: {sum(line[:1].isalpha() for line in (ROOT / output).read_text().splitlines())} packages")
+
+
+def _keep_only_what_is_new(lock: Path, *, than: Path) -> None:
+    known = {name for name, _ in _packages(than)}
+    head = [line for line in lock.read_text(encoding="utf-8").splitlines(keepends=True) if line.startswith("#")]
+    lock.write_text("".join([*head, *(text for name, text in _packages(lock) if name not in known)]), encoding="utf-8")
+
+
+def _packages(lock: Path) -> list[tuple[str, str]]:
+    """Each package's name, and all its lines."""
+    found: list[tuple[str, str]] = []
+    for line in lock.read_text(encoding="utf-8").splitlines(keepends=True):
+        if line[:1].isalnum():
+            found.append((line.partition("==")[0], line))
+        elif found and not line.startswith("#"):
+            name, text = found[-1]
+            found[-1] = (name, text + line)
+    return found
 
 
 if __name__ == "__main__":

@@ -3,50 +3,68 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import importlib
+import inspect
 import logging
 import os
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import limner
-from limner import engines, storage
+from limner import choosing, config, engines, storage
 from limner.accounts import service as accounts
+from limner.catalog import chains
 from limner.catalog import service as catalog_book
+from limner.catalog.models import DEFAULT_CAUSES, Fallback
 from limner.catalog.service import Catalog, CustomModel, catalog_of
+from limner.choosing import Found
 from limner.config import Loaded, Settings, SettingsError, all_shown
 from limner.db import Database, schema
 from limner.db.embedded import keep_embedded, open_embedded
 from limner.db.listen import Listener
+from limner.domain.choice import Choice
 from limner.domain.money import micro
-from limner.engines import Engine
+from limner.engines import Engine, MakesEngines
 from limner.flow.bells import Bells
+from limner.flow.certifier import Certifier
 from limner.flow.hands import Hands
 from limner.flow.house import AccountsPolicy, CallbackPolicy, EngineStand, House, ProviderPolicy, QueuePolicy
 from limner.flow.keys import add_account, issue_key
+from limner.flow.moderator import Bounds, Moderator, PictureHook, RuleWatch
 from limner.flow.news import News
 from limner.flow.offer import Offer
+from limner.flow.reviser import Reviser
 from limner.flow.signs import Signs
+from limner.flow.wording import Templates
 from limner.images import service as images
 from limner.inboxes import service as inboxes
 from limner.jobs import service as jobs
 from limner.kit import tracing
+from limner.kit.chat import Chat, ChatServer
 from limner.kit.clock import Clock, SteadyClock
 from limner.kit.ids import uuid7
 from limner.kit.logs import event
 from limner.kit.mail import MailServer, Post
+from limner.kit.moderations import Moderations, ModerationServer
 from limner.kit.outbound import Outbound
 from limner.kit.outbound import Policy as OutboundPolicy
 from limner.kit.tracing import Tracer
 from limner.limits.models import Policy
+from limner.moderation import service as moderation
+from limner.provenance import service as provenance
+from limner.provenance.certificates import CertificateError, own_authority
+from limner.provenance.models import Authority
+from limner.provenance.signing import Signer
 from limner.tasks import service as tasks
 
 _log = logging.getLogger(__name__)
@@ -54,9 +72,15 @@ _log = logging.getLogger(__name__)
 OWNER_NAME: Final = "owner"
 OWNER_KEY_FILE: Final = "owner.key"
 EMBEDDED_FOLDER: Final = "postgres"
+CHOSEN: Final = "chosen"
+"""How the origin of a setting begins that nobody has set: it follows from what is at hand."""
 _SECRET_BYTES: Final = 32
 _LAST_TRACES_SECONDS: Final = 3.0
 _LAST_MAILS_SECONDS: Final = 5.0
+_RELAY: Final = "openai_relay"
+
+LooksAround: TypeAlias = Callable[[Mapping[str, str]], tuple[Mapping[str, object], str] | None]
+"""What a plug does that may find by itself what it needs: options and, as a clause, what speaks for it; None: nothing."""
 
 
 class DataFolderError(Exception):
@@ -147,6 +171,18 @@ async def opened_house(
         stack.push_async_callback(outbound.close)
         provider_line = make_provider_line()
         stack.push_async_callback(provider_line.close)
+        reviser = make_reviser(settings)
+        await reviser.open()
+        stack.push_async_callback(reviser.close)
+        moderator = make_moderator(settings)
+        await moderator.open()
+        stack.push_async_callback(moderator.close)
+        rule_watch = RuleWatch(database, moderator)
+        await rule_watch.look()
+        stack.push_async_callback(_cancelled, asyncio.create_task(rule_watch.run()))
+        certifier = await make_certifier(settings, database, now=clock.now())
+        if certifier is not None:
+            stack.push_async_callback(certifier.close)
         post = make_post(settings)
         stack.push_async_callback(post.close, seconds=_LAST_MAILS_SECONDS)
         hands = Hands()
@@ -154,7 +190,7 @@ async def opened_house(
         offer = Offer(database, catalog, engines=frozenset(made))
         await offer.look()
         stack.push_async_callback(_cancelled, asyncio.create_task(offer.run()))
-        listener = _listener(database.url, news=news, inbox_news=inbox_news, bells=bells, offer=offer)
+        listener = _listener(database.url, news=news, inbox_news=inbox_news, bells=bells, offer=offer, rules=rule_watch)
         signs = Signs(listening=listener.is_listening)
         stack.push_async_callback(_cancelled, asyncio.create_task(listener.run()))
         yield House(
@@ -177,7 +213,6 @@ async def opened_house(
             task_seconds=settings.limits.task_seconds,
             keep=timedelta(days=settings.storage.keep_days),
             inbox_life=timedelta(hours=settings.inbox.hours),
-            blocked_words=tuple(word for word in settings.moderation.blocked_words if word),
             hands=hands,
             news=news,
             inbox_news=inbox_news,
@@ -189,20 +224,26 @@ async def opened_house(
             accounts_policy=accounts_policy(settings),
             post=post,
             provider_line=provider_line,
+            reviser=reviser,
+            certifier=certifier,
+            moderator=moderator,
+            verdicts_kept=timedelta(days=settings.moderation.verdict_days),
             settings_shown=all_shown(Loaded(settings=settings, origins=origins)),
         )
 
 
-def _listener(url: str, *, news: News, inbox_news: News, bells: Bells, offer: Offer) -> Listener:
+def _listener(url: str, *, news: News, inbox_news: News, bells: Bells, offer: Offer, rules: RuleWatch) -> Listener:
     listener = Listener(url)
     listener.hear(tasks.CHANNEL, news.heard)
     listener.hear(inboxes.CHANNEL, inbox_news.heard)
     listener.hear(jobs.CHANNEL, bells.heard)
     listener.hear(catalog_book.CHANNEL, offer.heard)
+    listener.hear(moderation.CHANNEL, rules.heard)
     listener.on_gap(news.gap)
     listener.on_gap(inbox_news.gap)
     listener.on_gap(bells.gap)
     listener.on_gap(offer.gap)
+    listener.on_gap(rules.gap)
     return listener
 
 
@@ -269,6 +310,94 @@ def make_post(settings: Settings) -> Post:
             password=given.password.get_secret_value() if given.password else None,
         )
     )
+
+
+def make_reviser(settings: Settings) -> Reviser:
+    """Who rewrites prompts, unopened."""
+    given = settings.revise
+    chat = None
+    if given.mode == "chat":
+        assert given.url, "checked with the settings"
+        assert given.model, "the same"
+        chat = Chat(
+            ChatServer(
+                url=given.url,
+                model=given.model,
+                key=given.key.get_secret_value() if given.key else None,
+                seconds=given.timeout_seconds,
+                options=given.options,
+            )
+        )
+    templates = Templates(pictures=given.templates, edits=given.edit_templates)
+    return Reviser(mode=given.mode, chat=chat, templates=templates)
+
+
+def make_moderator(settings: Settings) -> Moderator:
+    """Who says what may be painted, unopened. Raises `SettingsError` for a function that cannot be found."""
+    given = settings.moderation
+    line = None
+    if given.url:
+        key = given.key.get_secret_value() if given.key else None
+        line = Moderations(ModerationServer(url=given.url, model=given.model, key=key, seconds=given.timeout_seconds))
+    return Moderator(
+        words=given.blocked_words,
+        line=line,
+        pictures=_picture_hook(given.pictures),
+        picture_seconds=given.picture_seconds,
+        bounds=Bounds(
+            thresholds=given.thresholds, low_thresholds=given.low_thresholds, low_threshold=given.low_threshold
+        ),
+        on_trouble=given.on_trouble,
+    )
+
+
+def _picture_hook(named: str | None) -> Literal["endpoint"] | PictureHook | None:
+    if named is None:
+        return None
+    if named == "endpoint":
+        return "endpoint"
+    module, _, name = named.partition(":")
+    try:
+        hook: object = getattr(importlib.import_module(module), name)
+    except Exception as error:  # noqa: BLE001 - the operator's own code may raise anything while it is imported
+        raise SettingsError(f"moderation.pictures: {named} cannot be imported: {error}") from None
+    if not callable(hook) or inspect.iscoroutinefunction(hook):
+        raise SettingsError(f"moderation.pictures: {named} must be a plain function of (data, media_type)")
+    return hook
+
+
+async def make_certifier(settings: Settings, database: Database, *, now: datetime) -> Certifier | None:
+    """Who writes into pictures where they come from, if anybody. Raises `SettingsError` for certificates that will not do."""
+    given = settings.provenance
+    signer = None
+    if given.credentials:
+        signer = Signer(await _authority(settings, database, now=now), version=limner.__version__)
+    return Certifier(signer=signer, xmp=given.xmp) if signer is not None or given.xmp else None
+
+
+async def _authority(settings: Settings, database: Database, *, now: datetime) -> Authority:
+    operators = operators_authority(settings, now=now)
+    if operators is not None:
+        return operators
+    async with database.transaction() as tx:
+        return await provenance.authority(tx, id_=uuid7(), organisation=settings.provenance.organization, now=now)
+
+
+def operators_authority(settings: Settings, *, now: datetime) -> Authority | None:
+    """The operator's own certificates, if the settings name any. Raises `SettingsError` for those that will not do."""
+    given = settings.provenance
+    if given.certificate_file is None or given.key_file is None:
+        return None
+    try:
+        chain, key = (
+            file.expanduser().read_text(encoding="utf-8") for file in (given.certificate_file, given.key_file)
+        )
+        return own_authority(chain=chain, key=key, now=now)
+    except OSError as error:
+        raise SettingsError(f"provenance: {error.filename} cannot be read: {(error.strerror or '').lower()}") from None
+    except (CertificateError, UnicodeDecodeError) as error:
+        told = str(error) if isinstance(error, CertificateError) else "the file is not text"
+        raise SettingsError(f"provenance: {told}") from None
 
 
 def make_provider_line() -> Outbound:
@@ -350,42 +479,137 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await task
 
 
-def make_engines(settings: Settings) -> dict[str, EngineStand]:
-    """Every engine there is, with its options, unopened. Raises `SettingsError` for options that it does not have."""
-    unknown = set(settings.engines) - set(engines.discover())
-    if unknown:
-        raise SettingsError(
-            f"there is no engine {', '.join(sorted(unknown))}; there is {', '.join(engines.discover())}"
-        )
-    return {name: EngineStand(_engine(name, settings)) for name in engines.discover()}
+def engine_of(settings: Settings) -> str:
+    """The engine behind the models that come with limner. Nobody looks around here: see `with_engine_at_hand`."""
+    return settings.catalog.engine or choosing.ALWAYS_THERE
 
 
-def _engine(name: str, settings: Settings) -> Engine:
+def with_engine_at_hand(
+    loaded: Loaded, *, environ: Mapping[str, str], plugs: Mapping[str, MakesEngines] | None = None
+) -> Loaded:
+    """The same, with the best engine at hand where the settings name none: neither `catalog.engine` nor any in [engines].
+
+    `environ`: the variables in which an upstream's key may be. `plugs`: those that there are; None: those beside us.
+    """
+    settings = loaded.settings
+    if settings.catalog.engine is not None:
+        return loaded
+    if settings.engines:
+        why = "engines are set, but no catalog.engine"
+        return replace(loaded, choice=Choice(engine=choosing.ALWAYS_THERE, why=why))
+    plugs = _plugs() if plugs is None else plugs
+    choice, found = choosing.choose(
+        _finders(settings, environ, plugs=plugs), fault=lambda one: _fault_of(one, plugs=plugs)
+    )
+    chosen: dict[str, object] = {"catalog": settings.catalog.model_copy(update={"engine": choice.engine})}
+    because = f"{CHOSEN}, since {choice.why}"
+    origins = {"catalog.engine": because}
+    if found is not None:
+        chosen["engines"] = {found.engine: dict(found.options)}
+        origins[f"engines.{found.engine}"] = because
+    return Loaded(settings=settings.model_copy(update=chosen), origins={**loaded.origins, **origins}, choice=choice)
+
+
+def _finders(
+    settings: Settings, environ: Mapping[str, str], *, plugs: Mapping[str, MakesEngines]
+) -> Iterator[Callable[[], Found | None]]:
+    """Who looks for what, the best first."""
+    if _RELAY in plugs:
+        names = {*catalog_book.shipped(engine=choosing.ALWAYS_THERE), *settings.catalog.models}
+        yield lambda: choosing.upstream_of(environ, models=names, plug=_RELAY)
+    for name, plug in plugs.items():
+        looks = getattr(plug, "look_around", None)
+        if looks is not None:
+            yield functools.partial(_looked, name, looks, environ)
+
+
+def _looked(plug: str, looks: LooksAround, environ: Mapping[str, str]) -> Found | None:
     try:
-        return engines.load(name)(settings.engines.get(name, {}))
+        found = looks(environ)
+    except Exception as error:  # noqa: BLE001 - broken drivers and libraries are no reason not to start
+        event(_log, "engine.not_looked_for", level=logging.WARNING, plug=plug, error=repr(error)[:300])
+        return None
+    if found is None:
+        return None
+    options, why = found
+    return Found(engine=choosing.LOCAL, options={"plug": plug, **options}, why=why)
+
+
+def _fault_of(found: Found, *, plugs: Mapping[str, MakesEngines]) -> str | None:
+    try:
+        _engine(found.engine, found.options, plugs=plugs)
+    except SettingsError as error:
+        return str(error)
+    return None
+
+
+def make_engines(settings: Settings) -> dict[str, EngineStand]:
+    """Every engine there is, by name, with its options, unopened.
+
+    Each plug that is something by itself, and one for every name in the settings that says whose it is (`plug`); a name
+    that is a plug's own needs not say so. Raises `SettingsError` for a plug that does not exist, or options that it does
+    not have.
+    """
+    plugs = _plugs()
+    wanted: dict[str, Mapping[str, object]] = {name: {} for name, plug in plugs.items() if not plug.needs_options}
+    wanted |= settings.engines
+    return {
+        name: EngineStand(_engine(name, options, plugs=plugs), plug=str(options.get("plug", name)))
+        for name, options in wanted.items()
+    }
+
+
+def _plugs() -> dict[str, MakesEngines]:
+    return {name: engines.load(name) for name in engines.discover()}
+
+
+def _engine(name: str, options: Mapping[str, object], *, plugs: Mapping[str, MakesEngines]) -> Engine:
+    given = dict(options)
+    plug = given.pop("plug", name)
+    if plug not in plugs:
+        raise SettingsError(
+            f"engines.{name}: there is no plug {plug}; there is {', '.join(sorted(plugs))}: say which with plug = ..."
+        )
+    try:
+        return plugs[str(plug)](given)
     except ValueError as error:
         raise SettingsError(f"engines.{name}: {error}") from None
 
 
 def make_catalog(settings: Settings, *, known_engines: set[str]) -> Catalog:
-    """The models on offer. Raises `SettingsError` for a model on an engine that does not exist."""
+    """The models on offer. Raises `SettingsError` for a model on an engine that does not exist, and for a wrong chain."""
     custom = [
         CustomModel(
             name=name,
             engine=model.engine,
             profile=model.profile,
             description=model.description,
-            price=micro(model.price),
+            price=None if model.price is None else micro(model.price),
+            fallbacks=None if model.fallbacks is None else _fallbacks(model.fallbacks),
         )
         for name, model in settings.catalog.models.items()
     ]
-    catalog = catalog_of(engine=settings.catalog.engine, custom=custom)
+    catalog = catalog_of(
+        engine=engine_of(settings),
+        custom=custom,
+        fallbacks=_fallbacks(settings.catalog.fallbacks),
+        engines=known_engines,
+    )
     for model in catalog.models():
         if model.engine not in known_engines:
             raise SettingsError(
                 f"the model {model.name} is on the engine {model.engine}, which does not exist; there is {', '.join(sorted(known_engines))}"
             )
+        fault = chains.fault(model.engine, model.fallbacks, engines=known_engines)
+        if fault is not None:
+            raise SettingsError(f"the fallbacks of the model {model.name}: {fault}")
     return catalog
+
+
+def _fallbacks(given: Sequence[config.Fallback]) -> tuple[Fallback, ...]:
+    return tuple(
+        Fallback(engine=one.engine, on=DEFAULT_CAUSES if one.on is None else frozenset(one.on)) for one in given
+    )
 
 
 async def ensure_owner(database: Database, settings: Settings, *, clock: Clock) -> OwnerKey:

@@ -11,15 +11,18 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from typing_extensions import override
 
+from limner.domain.choice import Choice
 from limner.domain.setting import SettingShown
+from limner.domain.spec import Cause
 from limner.kit.masking import without_password
 
 PREFIX: Final = "LIMNER_"
@@ -256,10 +259,89 @@ class Mail(_Section):
 
 
 class Moderation(_Section):
-    """What is refused before it is painted."""
+    """What is refused: prompts before they are painted, pictures before anybody can read them."""
 
     blocked_words: tuple[str, ...] = ()
     """Prompts that contain one of these words or phrases (any case) are refused."""
+    url: Annotated[str, Field(pattern=r"^https?://[^?#\s]+$")] | None = None
+    """A server that is asked about every prompt: any that speaks OpenAI's moderations, such as https://api.openai.com/v1."""
+    key: SecretStr | None = None
+    """The key for it, if it asks for one."""
+    model: str | None = None
+    """What is asked for there, such as omni-moderation-latest; without it, the server chooses."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """How long it may take for a prompt or a picture."""
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    """From which score on a category is refused, by its name ("*": every other); without one, the server's yes or no counts."""
+    low_thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    """The same for requests with moderation = "low"."""
+    low_threshold: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """For such requests, the score for categories that are not among those. Where a server tells no scores, its yes counts."""
+    on_trouble: Literal["allow", "refuse"] = "refuse"
+    """What becomes of prompts and pictures while nobody can be asked about them."""
+    pictures: Annotated[str, Field(pattern=r"^(endpoint|[\w.]+:\w+)$")] | None = None
+    """Who looks at finished pictures before anybody can read them: endpoint (the same server), or a Python function of your own as package.module:function."""
+    picture_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
+    """How long that function may take for a picture."""
+    verdict_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """How long it is kept what was blocked, or flagged and let through."""
+
+    @model_validator(mode="after")
+    def _has_a_server(self) -> Self:
+        if self.pictures == "endpoint" and not self.url:
+            msg = "pictures = endpoint needs url, such as https://api.openai.com/v1"
+            raise ValueError(msg)
+        return self
+
+
+class Provenance(_Section):
+    """What pictures say of where they come from: content credentials (C2PA) and XMP."""
+
+    credentials: bool = True
+    """Whether png, jpeg and webp pictures are signed."""
+    xmp: bool = True
+    """Whether they say, in XMP, that they were made by a machine."""
+    organization: Annotated[str, Field(min_length=1, max_length=64)] = "limner"
+    """In whose name the authority signs that limner makes for itself at the first start."""
+    certificate_file: Path | None = None
+    """Certificates of your own to sign with, in PEM: the one that signs, then those above it; without it, limner's own authority."""
+    key_file: Path | None = None
+    """The key that belongs to the first of them, in PEM, without a password."""
+
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            msg = "certificate_file and key_file go together"
+            raise ValueError(msg)
+        return self
+
+
+class Revise(_Section):
+    """Prompts that are rewritten before they are painted from: `revised_prompt` in answers."""
+
+    mode: Literal["none", "engine", "chat"] = "engine"
+    """Who rewrites prompts: nobody (answers repeat the prompt), the engine if it does so by itself, or a language model before it."""
+    url: Annotated[str, Field(pattern=r"^https?://[^?#\s]+$")] | None = None
+    """The language model's server, for chat: any that speaks OpenAI's chat completions, such as http://127.0.0.1:11434/v1."""
+    key: SecretStr | None = None
+    """The key for it, if it asks for one."""
+    model: str | None = None
+    """What the model is called there."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 15.0
+    """How long it may take; then the picture is painted from the prompt as it came."""
+    templates: dict[str, str] = Field(default_factory=dict)
+    """What it is told to do, by the name of a profile or of a model; an empty text: such prompts stay as they are."""
+    edit_templates: dict[str, str] = Field(default_factory=dict)
+    """The same for edits, whose prompts are instructions."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Further fields of every request to it, such as temperature = 0.7."""
+
+    @model_validator(mode="after")
+    def _has_a_server(self) -> Self:
+        if self.mode == "chat" and not (self.url and self.model):
+            msg = "mode chat needs url, such as http://127.0.0.1:11434/v1, and model, its name there"
+            raise ValueError(msg)
+        return self
 
 
 class Log(_Section):
@@ -271,24 +353,50 @@ class Log(_Section):
     """One line of words or one JSON object for each event."""
 
 
-class Model(_Section):
-    """One more model, or another engine for a name that is there."""
+class Fallback(_Section):
+    """An engine that has its turn when the one before it did not manage."""
 
     engine: str
-    """The engine that paints: a name that `limner models --engines` lists."""
-    profile: Literal["dall-e-2", "dall-e-3", "gpt-image", "gpt-image-2", "gpt-image-2.5", "open"] = "open"
-    """Which parameters, sizes and lengths it takes."""
+    """A name that `limner models --engines` lists."""
+    on: tuple[Cause, ...] | None = None
+    """What for: busy, failed, timeout, unavailable, quota, refused, cannot; without it, all but the last two."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_one_line(cls, given: object) -> object:
+        """As short as `gpu`, or `gpu: busy timeout`."""
+        if not isinstance(given, str):
+            return given
+        engine, colon, causes = given.partition(":")
+        return {"engine": engine.strip(), **({"on": tuple(causes.replace(",", " ").split())} if colon else {})}
+
+    @override
+    def __str__(self) -> str:
+        return self.engine if self.on is None else f"{self.engine}: {' '.join(self.on)}"
+
+
+class Model(_Section):
+    """One more model, or something else for a name that is there: what is not said, that name keeps."""
+
+    engine: str | None = None
+    """The engine that paints: a name that `limner models --engines` lists; without it, catalog.engine."""
+    fallbacks: tuple[Fallback, ...] | None = None
+    """Who paints when that engine does not manage; without it, catalog.fallbacks for a model on catalog.engine, else nobody."""
+    profile: Literal["dall-e-2", "dall-e-3", "gpt-image", "gpt-image-2", "gpt-image-2.5", "open"] | None = None
+    """Which parameters, sizes and lengths it takes; without it, those of the name that is there, else open."""
     description: str = ""
     """One sentence for the list of models."""
-    price: Annotated[float, Field(ge=0)] = 0.0
-    """Credits for a picture, whatever its size and quality."""
+    price: Annotated[float, Field(ge=0)] | None = None
+    """Credits for a picture, whatever its size and quality; without it, what the name that is there costs, else 0."""
 
 
 class Catalog(_Section):
     """The models on offer."""
 
-    engine: str = "illustrator"
-    """The engine behind every model name that comes with limner."""
+    engine: str | None = None
+    """The engine behind every model name that comes with limner; without it, the best one at hand, as the start says."""
+    fallbacks: tuple[Fallback, ...] = ()
+    """Who paints when that engine does not manage, in this order, such as ["gpu", "illustrator: busy timeout"]."""
     models: dict[str, Model] = Field(default_factory=dict)
     """Further models by name, or other engines for names that are there."""
 
@@ -313,18 +421,24 @@ class Settings(_Section):
     accounts: Accounts = Accounts()
     mail: Mail = Mail()
     moderation: Moderation = Moderation()
+    revise: Revise = Revise()
+    provenance: Provenance = Provenance()
     log: Log = Log()
     catalog: Catalog = Catalog()
-    engines: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Options of engines by name, such as [engines.illustrator] processes = 2."""
+    engines: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
+    """Engines by name, each with its options, such as [engines.illustrator] processes = 2; `plug` says what kind of engine a name of yours is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """The settings in force, and for each one that was given its dotted name and the place that gave it."""
+    """The settings in force, and for each one that was given its dotted name and the place that gave it.
+
+    `choice`: which engine was chosen, and why; None: the settings say, or nobody has looked yet.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -409,7 +523,7 @@ def _read_environment(environ: Mapping[str, str], tree: dict[str, Any], origins:
         if name.endswith(FILE_SUFFIX):
             name, value = name.removesuffix(FILE_SUFFIX), _secret_from(variable, value)
         parts = name.lower().split(SEPARATOR)
-        _put(tree, parts, _parsed(value))
+        _put(tree, parts, _loosely_parsed(value) if _is_option(parts) else _parsed(value))
         origins[".".join(parts)] = variable
 
 
@@ -429,6 +543,22 @@ def _parsed(value: str) -> object:
             return value
         return parsed
     return value
+
+
+def _is_option(parts: Sequence[str]) -> bool:
+    """Whether it is for an engine or a server, which has no types for us to read it by; what is called like a secret stays text."""
+    return (parts[0] == "engines" or parts[:2] == ["revise", "options"]) and not any(
+        word in parts[-1] for word in _SECRET_WORDS
+    )
+
+
+def _loosely_parsed(value: str) -> object:
+    """Numbers, true and false as what they look like."""
+    try:
+        parsed: object = json.loads(value)
+    except ValueError:
+        return value
+    return value if parsed is None else parsed
 
 
 def _put(tree: dict[str, Any], parts: list[str], value: object) -> None:
@@ -498,6 +628,9 @@ def _masked(value: Any) -> str:
 def _masked_part(name: str, value: Any) -> str:
     if any(word in name.lower() for word in _SECRET_WORDS):
         return _MASK
-    if hasattr(value, "model_dump"):
-        value = value.model_dump()
+    if isinstance(value, _Section) and not isinstance(value, Fallback):
+        known = {field: getattr(value, field) for field in type(value).model_fields}
+        value = {field: part for field, part in known.items() if part is not None and part != ""}
+    if name == "headers" and isinstance(value, Mapping):  # whatever they are called, some of them let one in
+        value = dict.fromkeys(value, _MASK)
     return f"({_masked(value)})" if isinstance(value, Mapping) else _masked(value)

@@ -135,6 +135,7 @@ NO_PAGES: Final[Mapping[str, str]] = {
     "/tasks/{task}/live": "a stream of events",
     "/usage/export": "a file",
     "/s/{token}/picture": "a picture",
+    "/verify/ca.pem": "a file",
     "/docs": "leads to the first chapter",
     "/docs/pictures/{name}": "a picture",
     "/login/{provider}": "leads to another server",

@@ -13,11 +13,13 @@ from urllib.parse import unquote
 import pytest
 
 import limner
-from limner import config
+from limner import bootstrap, config
+from limner.engines.openai_relay.options import DIALECT_NAMES
 from limner.web.dialects.images.differences import WORDS
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"```.*?```", re.DOTALL)
+TOML = re.compile(r"^```toml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<(?:img|a) [^>]*?(?:src|href)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 OUTSIDE = ("http://", "https://", "mailto:")
@@ -104,6 +106,45 @@ def test_the_example_file_uncommented_is_the_defaults(tmp_path: Path) -> None:
     loaded = config.load(config_file=path, environ={}, flags={"data_dir": "/there"})
     assert loaded.settings.limits == config.Limits()
     assert loaded.settings.server.port == config.Server().port
+
+
+def configurations() -> list[tuple[str, str]]:
+    """Every settings file that a page shows, and where."""
+    return [
+        (f"{page.relative_to(ROOT)}-{number}", found[1])
+        for page in pages()
+        for number, found in enumerate(TOML.finditer(page.read_text(encoding="utf-8")), start=1)
+    ]
+
+
+@pytest.mark.parametrize(("place", "text"), configurations(), ids=[place for place, _ in configurations()])
+def test_every_configuration_that_is_shown_can_be_used(
+    place: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the secrets that it names, it makes engines and a catalogue."""
+    for name in re.findall(r'key_env = "(\w+)"', text):
+        monkeypatch.setenv(name, "sk-shown-nowhere")
+    secret = tmp_path / "secret"
+    secret.write_text("sk-shown-nowhere\n", encoding="utf-8")
+    path = tmp_path / "limner.toml"
+    path.write_text(re.sub(r'key_file = ".*?"', f'key_file = "{secret}"', text), encoding="utf-8")
+
+    settings = config.load(config_file=path, environ={}, flags={"data_dir": tmp_path}).settings
+    made = bootstrap.make_engines(settings)
+    catalog = bootstrap.make_catalog(settings, known_engines=set(made))
+
+    assert set(settings.engines) <= set(made), place
+    used = {link.engine for model in catalog.models() for link in model.chain()}
+    assert set(settings.engines) <= used, f"{place} sets up engines that nobody asks"
+
+
+@pytest.mark.parametrize("dialect", DIALECT_NAMES)
+def test_there_is_a_whole_configuration_for_every_kind_of_server(dialect: str) -> None:
+    shown = [tomllib.loads(text) for place, text in configurations() if place.startswith("docs/relays.md")]
+
+    upstreams = [up for one in shown for engine in one["engines"].values() for up in engine["upstreams"].values()]
+    assert dialect in {up.get("dialect", "openai") for up in upstreams}
+    assert all(one["catalog"]["engine"] for one in shown)
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))

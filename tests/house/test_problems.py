@@ -14,7 +14,9 @@ from limner.web.dialects.images.differences import WORDS
 def problems(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
     for child in kind.__subclasses__():
         if child.__module__.startswith("limner."):
-            yield child
+            # What several kinds have in common has no code of its own.
+            if hasattr(child, "code"):
+                yield child
             yield from problems(child)
 
 

@@ -9,10 +9,12 @@ from typing import Final
 from uuid import UUID
 
 from limner.accounts import service as accounts
+from limner.audit.models import Actor
 from limner.flow.admit import Callback, Terms
 from limner.flow.gallery import picture
 from limner.flow.house import House
 from limner.flow.inbox import make
+from limner.flow.moderation_rules import add_rule, rules
 from limner.flow.redeem import make_codes
 from limner.flow.register import invite
 from limner.flow.share import LIFETIMES, share, shares_of
@@ -78,8 +80,9 @@ class World:
             await inboxes.inbox(tx, token=self.tokens["/inboxes/"], account_id=account_id, now=now)
             await tokens.token_of(tx, id_=self.ids["/tokens/"], account_id=account_id)
             key = await accounts.key_owned(tx, id_=self.person.key.id, account_id=account_id)
+        is_ruled = [str(rule.id) for rule in await rules(house)] == [self.names["rule"]]
         is_shared = [one.share.id for one in shares if one.share.revoked_at is None] == [UUID(self.names["share"])]
-        return is_shared and key == self.person.key
+        return is_shared and is_ruled and key == self.person.key
 
 
 async def world_of(house: House, person: Person) -> World:
@@ -96,6 +99,8 @@ async def world_of(house: House, person: Person) -> World:
     assert shared.url is not None
     made = await make(house.database, clock=house.clock, life=house.inbox_life, account_id=account_id, name="mine")
     now = house.clock.now()
+    actor = Actor(account_id=account_id, trace_id=str(uuid7()), sender="127.0.0.1")
+    rule = await add_rule(house, actor, kind="word", text="zeppelin")
     async with house.database.transaction() as tx:
         platform = await tokens.issue(
             tx, id_=uuid7(), account_id=account_id, name="mine", noise=b"n" * 32, expires_at=None, now=now
@@ -114,6 +119,7 @@ async def world_of(house: House, person: Person) -> World:
             "language": "zh",
             "theme": "dark",
             "provider": "nobody",
+            "rule": str(rule.id),
         },
         tokens={"/inboxes/": made.inbox.token, "/s/": shared.url.rpartition("/")[2]},
         ids={

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, aclosing
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,12 @@ from limner.bootstrap import (
     opened_house,
     prepare_data_dir,
 )
+from limner.catalog.rules import spec_for
 from limner.config import Settings, SettingsError
 from limner.credits import service as credit_book
+from limner.domain.ask import Ask
 from limner.domain.money import micro
+from limner.domain.spec import Picture
 from limner.kit.clock import SystemClock
 from limner.storage import StorageFailed
 
@@ -60,13 +63,48 @@ def test_a_data_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
 
 
 def test_options_reach_their_engine() -> None:
-    assert set(make_engines(Settings(engines={"fake": {"seconds": 1}}))) == set(engines.discover())
+    made = make_engines(Settings(engines={"fake": {"seconds": 1}}))
+
+    assert set(made) == {name for name in engines.discover() if not engines.load(name).needs_options}
+
+
+async def test_one_plug_makes_engines_of_several_names() -> None:
+    made = make_engines(
+        Settings(engines={"thumbs": {"plug": "fake", "bytes": 300}, "posters": {"plug": "fake", "bytes": 9000}})
+    )
+
+    assert {"thumbs", "posters", "fake", "illustrator"} <= set(made)
+    wanted = spec_for(
+        Ask(prompt="a pear", model="dall-e-2"),
+        model=make_catalog(Settings(), known_engines=set(made)).model("dall-e-2"),
+    )
+    for name, size in (("thumbs", 300), ("posters", 9000)):
+        engine = await made[name].ready()
+        async with aclosing(engine.paint(wanted)) as shown:
+            (picture,) = [one async for one in shown]
+        assert isinstance(picture, Picture)
+        assert len(picture.data) == size
+
+
+def test_options_from_the_environment_are_read_as_what_they_look_like() -> None:
+    given = config.load(
+        config_file=None,
+        environ={
+            "LIMNER_ENGINES__FAKE__BYTES": "300",
+            "LIMNER_ENGINES__FAKE__SECONDS": "0.5",
+            "LIMNER_ENGINES__OURS__UPSTREAMS__MAIN__KEY": "12345",
+        },
+        flags={},
+    ).settings
+
+    assert given.engines["fake"] == {"bytes": 300, "seconds": 0.5}
+    assert given.engines["ours"] == {"upstreams": {"main": {"key": "12345"}}}
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"fakke": {}}, "there is no engine fakke; there is fake"),
+        ({"fakke": {}}, "engines.fakke: there is no plug fakke; there is .*fake.*plug = "),
         ({"fake": {"colour": 1}}, "engines.fake: .*colour"),
         ({"fake": {"seconds": "long"}}, "engines.fake: .*seconds"),
         ({"fake": {"seconds": True}}, "engines.fake: .*seconds"),

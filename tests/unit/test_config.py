@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from limner.config import SettingsError, known_settings, load
+from limner.config import SettingsError, all_shown, known_settings, load
 
 
 @pytest.fixture(autouse=True)
@@ -157,6 +157,34 @@ def test_a_secret_is_not_shown() -> None:
     loaded = load(config_file=None, environ={"LIMNER_DATABASE__URL": "postgresql://ada:hunter2@db/x"}, flags={})
 
     assert "hunter2" not in repr(loaded.settings)
+
+
+def test_a_relay_is_shown_without_what_lets_one_in_and_a_chain_as_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "limner.toml"
+    path.write_text(
+        """
+        [catalog]
+        fallbacks = ["gpu", "illustrator: busy, refused"]
+        [catalog.models.mine]
+        engine = "illustrator"
+        fallbacks = [{ engine = "gpu", on = ["timeout"] }]
+        [engines.openai.upstreams.main]
+        address = "https://upstream.example"
+        key = "hidden"
+        headers = { X-Auth = "hidden", Cookie = "hidden" }
+        """,
+        encoding="utf-8",
+    )
+
+    loaded = load(config_file=path, environ={}, flags={})
+    shown = {one.name: one.value for one in all_shown(loaded)}
+
+    assert "hidden" not in f"{shown} {loaded!r}"
+    assert shown["engines"] == (
+        "openai=(upstreams=(main=(address=https://upstream.example key=*** headers=(X-Auth=*** Cookie=***))))"
+    )
+    assert shown["catalog.fallbacks"] == "gpu, illustrator: busy refused"
+    assert shown["catalog.models"] == "mine=(engine=illustrator fallbacks=gpu: timeout)"
 
 
 def test_lists_and_tables_are_json_in_the_environment() -> None:

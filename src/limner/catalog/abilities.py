@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from limner.catalog import rules
 from limner.catalog.models import FreeSizes, Model, Profile
 from limner.domain.ask import ResponseFormat
 from limner.domain.spec import Background, OutputFormat, Quality, Style
 
-Kind = Literal["choice", "number", "text", "flag"]
-Value = str | int
+Kind = Literal["choice", "number", "text", "flag", "loose"]
+Fixed = str | int
+"""What one can choose from."""
+Value = Fixed | float | list[Any] | dict[str, Any]
+"""What a request can say."""
 
 CALLBACK_CHARACTERS_MAX: Final = 2048
 _ORDER: Final = (
@@ -61,13 +64,14 @@ class Parameter:
 
     choice: one of `values`, in the order to show them; where `free_sizes` is set, any size within it as well.
     number: a whole one from `low` to `high`. text: at most `characters_max` characters. flag: true or false.
+    loose: any JSON value; what it may be, only the engine knows.
     `default`: what holds when it is not given; None: nothing does. `sizes`: the values of `size` in pixels, without auto.
     `is_rare`: seldom needed, to be folded away.
     """
 
     name: str
     kind: Kind
-    default: Value | None = None
+    default: Fixed | None = None
     values: tuple[str, ...] = ()
     sizes: tuple[tuple[int, int], ...] = ()
     free_sizes: FreeSizes | None = None
@@ -100,6 +104,8 @@ class Parameter:
                 return not is_long and (self.may_be_blank or bool(text.strip()))
             case "flag":
                 return isinstance(value, bool)
+            case "loose":
+                return True
 
     def _is_free_size(self, value: str) -> bool:
         edges = rules.edges_of(value)
@@ -113,9 +119,9 @@ class Need:
     """`name` may be one of `values` only while `other` is one of `among`. No `values`: anything but its default."""
 
     name: str
-    values: tuple[Value, ...]
+    values: tuple[Fixed, ...]
     other: str
-    among: tuple[Value, ...]
+    among: tuple[Fixed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +146,9 @@ class Abilities:
         """The one of that name; None: the model has none."""
         return next((parameter for parameter in self.parameters if parameter.name == name), None)
 
-    def excluded(self, name: str, *, given: Mapping[str, Value]) -> frozenset[Value] | Literal["all"]:
+    def excluded(self, name: str, *, given: Mapping[str, Value]) -> frozenset[Fixed] | Literal["all"]:
         """Which values of `name` cannot be chosen beside what is given; all: none but its default."""
-        found: set[Value] = set()
+        found: set[Fixed] = set()
         for need in self.needs:
             if need.name != name or self._chosen(need.other, given) in need.among:
                 continue
@@ -163,7 +169,9 @@ class Abilities:
         if parameter is None or not parameter.takes(value):
             return False
         excluded = self.excluded(name, given=given)
-        return value == parameter.default if excluded == "all" else value not in excluded
+        if excluded == "all":
+            return value == parameter.default
+        return not isinstance(value, (str, int)) or value not in excluded
 
     def _chosen(self, name: str, given: Mapping[str, Value]) -> Value | None:
         parameter = self.parameter(name)
@@ -171,17 +179,28 @@ class Abilities:
 
 
 def abilities(
-    model: Model, *, formats: Collection[OutputFormat], response_format: ResponseFormat | None = None
+    model: Model,
+    *,
+    formats: Collection[OutputFormat],
+    extras: Collection[str] = (rules.SEED,),
+    response_format: ResponseFormat | None = None,
 ) -> Abilities:
-    """What the model takes, on an engine that writes these formats, where `response_format` (or the profile's) is usual."""
+    """What the model takes, on an engine that writes these formats, where `response_format` (or the profile's) is usual.
+
+    `extras`: what the engine takes beyond the profile's parameters; those that we know nothing of come last, by name.
+    """
     profile = model.profile
     written = tuple(name for name in profile.output_formats if name in formats)
     usual = response_format or profile.response_format
     known = _parameters(profile, written=written, response_format=usual)
-    names = profile.parameters | _MANNERS
+    names = rules.parameters(profile, extras=extras) | _MANNERS
+    unknown = sorted(names - set(_ORDER) - {"model"})
     return Abilities(
         model=model.name,
-        parameters=tuple(known[name] for name in _ORDER if name in names),
+        parameters=(
+            *(known[name] for name in _ORDER if name in names),
+            *(Parameter(name=name, kind="loose", is_rare=True) for name in unknown),
+        ),
         needs=_needs(written),
         price_lines=_price_lines(model, sizes=_sizes(profile)),
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from limner.domain.ask import ResponseFormat
-from limner.domain.spec import Quality
+from limner.domain.spec import Cause, Quality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +43,24 @@ class Profile:
     response_format: ResponseFormat
 
 
+DEFAULT_CAUSES: Final = frozenset(Cause) - {Cause.REFUSED, Cause.CANNOT}
+"""What a fallback is taken for unless it says otherwise: what one engine refuses, or cannot do, is not asked of the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """An engine that has its turn when the one before it did not manage, if that was for one of the causes in `on`."""
+
+    engine: str
+    on: frozenset[Cause] = DEFAULT_CAUSES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model on offer. `prices`: micro-credits for a picture, by size class and quality. `alias_of`: what it follows."""
+    """A model on offer. `prices`: micro-credits for a picture, by size class and quality. `alias_of`: what it follows.
+
+    `engine` paints; where it does not manage, `fallbacks` do, in their order.
+    """
 
     name: str
     engine: str
@@ -52,17 +68,23 @@ class Model:
     description: str
     prices: Mapping[str, Mapping[Quality, int]]
     alias_of: str | None = None
+    fallbacks: tuple[Fallback, ...] = ()
+
+    def chain(self) -> tuple[Fallback, ...]:
+        """All its engines in their order, the first of them for whatever comes."""
+        return (Fallback(engine=self.engine, on=frozenset(Cause)), *self.fallbacks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """How an operator wants a model to be. `profile`: its name; `prices` as in `Model`."""
+    """How an operator wants a model to be. `profile`: its name; `prices` and `fallbacks` as in `Model`."""
 
     is_offered: bool
     engine: str
     profile: str
     description: str
     prices: Mapping[str, Mapping[Quality, int]]
+    fallbacks: tuple[Fallback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from limner.catalog import rules
-from limner.catalog.models import Definition, Model, Profile
+from limner.catalog import chains, rules
+from limner.catalog.models import Definition, Fallback, Model, Profile
 from limner.catalog.profiles import PROFILES
 from limner.domain.problem import InvalidValue
-from limner.domain.spec import Quality
+from limner.domain.spec import Cause, Quality
 
 PRICE_MAX: Final = 10**12
 """Micro-credits: a million credits for one picture."""
@@ -80,6 +80,7 @@ def definition_of(model: Model, *, is_offered: bool = True) -> Definition:
         profile=model.profile.name,
         description=model.description,
         prices=table(model),
+        fallbacks=model.fallbacks,
     )
 
 
@@ -91,6 +92,7 @@ def model_from(name: str, definition: Definition) -> Model:
         profile=PROFILES[definition.profile],
         description=definition.description,
         prices=definition.prices,
+        fallbacks=definition.fallbacks,
     )
 
 
@@ -105,6 +107,9 @@ def check(name: str, definition: Definition, *, base: Model | None, engines: Col
         raise InvalidValue(
             f"there is no engine '{definition.engine[:40]}'; there is {', '.join(sorted(engines))}", param="engine"
         )
+    fault = chains.fault(definition.engine, definition.fallbacks, engines=engines)
+    if fault is not None:
+        raise InvalidValue(fault, param="fallbacks")
     if definition.profile not in PROFILES:
         raise InvalidValue(
             f"there is no profile '{definition.profile[:40]}'; there is {', '.join(sorted(PROFILES))}", param="profile"
@@ -180,6 +185,10 @@ def to_json(definition: Definition | None) -> dict[str, Any] | None:
         "prices": {
             name: {quality.value: price for quality, price in row.items()} for name, row in definition.prices.items()
         },
+        "fallbacks": [
+            {"engine": one.engine, "on": [cause.value for cause in Cause if cause in one.on]}
+            for one in definition.fallbacks
+        ],
     }
 
 
@@ -195,4 +204,9 @@ def from_json(kept: Mapping[str, Any] | None) -> Definition | None:
         prices={
             name: {Quality(quality): price for quality, price in row.items()} for name, row in kept["prices"].items()
         },
+        # What was kept before there were chains has none.
+        fallbacks=tuple(
+            Fallback(engine=one["engine"], on=frozenset(Cause(word) for word in one["on"]))
+            for one in kept.get("fallbacks", ())
+        ),
     )

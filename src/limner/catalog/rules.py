@@ -5,6 +5,7 @@ What a profile does not know is refused with the parameter's name and with what 
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection
 from typing import Final
@@ -28,6 +29,7 @@ SIZE_CLASSES: Final = (*(name for name, _ in _SIZE_CLASSES), _LARGEST_CLASS)
 """The classes by which sizes are priced, smallest first."""
 SEED_MAX: Final = 2**63 - 1
 COMPRESSION_MAX: Final = 100
+_NAME_SHOWN: Final = 80
 IDENTIFIER_CHARACTERS_MAX: Final = 512
 RESPONSE_FORMATS: Final[tuple[ResponseFormat, ...]] = ("url", "b64_json")
 BACKGROUNDS: Final = ("transparent", "opaque", "auto")
@@ -38,12 +40,24 @@ COMPRESSED: Final = frozenset({OutputFormat.JPEG, OutputFormat.WEBP})
 """The formats that lose something, and may be told how much."""
 
 
-def spec_for(ask: Ask, *, model: Model) -> Spec:
-    """Everything an engine needs to know. Raises a `Problem` that names the parameter at fault."""
+SEED: Final = "seed"
+_ONLY_SEED: Final = frozenset({SEED})
+# How it is done, not what is painted: a dialect's own, which every model has.
+_MANNERS: Final = frozenset({"async", "callback_url", "callback_secret", "timeout", "trace_id"})
+
+
+def parameters(profile: Profile, *, extras: Collection[str]) -> frozenset[str]:
+    """What a model of the profile takes, on an engine that takes these `extras`: a seed only if they have it."""
+    return (profile.parameters - _ONLY_SEED) | frozenset(extras)
+
+
+def spec_for(ask: Ask, *, model: Model, extras: Collection[str] = _ONLY_SEED) -> Spec:
+    """Everything an engine needs to know. Raises a `Problem` that names the parameter at fault.
+
+    `extras`: what the model's engine takes beyond its profile's parameters.
+    """
     profile = model.profile
-    for name in ask.given():
-        if name not in profile.parameters:
-            raise UnknownParameter(f"the model '{model.name}' has no parameter '{name}': leave it out", param=name)
+    _check_names(ask, known=parameters(profile, extras=extras), model=model.name)
     _check_prompt(ask.prompt, profile=profile, model=model.name)
     _between("n", ask.n, low=1, high=profile.n_max, model=model.name)
     _between("output_compression", ask.output_compression, low=0, high=COMPRESSION_MAX, model=model.name)
@@ -71,6 +85,12 @@ def spec_for(ask: Ask, *, model: Model) -> Spec:
         output_format=output_format,
         output_compression=COMPRESSION_MAX if ask.output_compression is None else ask.output_compression,
         seed=ask.seed,
+        model=model.name,
+        quality_word=quality,
+        size_word=ask.size or "auto",
+        extras=dict(ask.extras),
+        moderation=None if ask.moderation == "auto" else ask.moderation,
+        user=ask.user if ask.safety_identifier is None else ask.safety_identifier,
     )
 
 
@@ -125,6 +145,21 @@ def price_in_class(model: Model, name: str, *, quality: Quality) -> int:
     qualities = list(Quality)
     upto = [row[q] for q in qualities[: qualities.index(quality) + 1] if q in row]
     return max(upto) if upto else min(row.values())
+
+
+def _check_names(ask: Ask, *, known: Collection[str], model: str) -> None:
+    for name in ask.given():
+        if name in known:
+            continue
+        near = (
+            difflib.get_close_matches(name[:_NAME_SHOWN], sorted({*known, *_MANNERS}), n=1)
+            if name in ask.extras
+            else ()
+        )
+        hint = f"did you mean '{near[0]}'?" if near else "leave it out"
+        raise UnknownParameter(
+            f"the model '{model}' has no parameter '{name[:_NAME_SHOWN]}': {hint}", param=name[:_NAME_SHOWN]
+        )
 
 
 def _check_prompt(prompt: str, *, profile: Profile, model: str) -> None:

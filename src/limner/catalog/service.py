@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from limner.catalog import prices, queries
-from limner.catalog.models import Change, Definition, Model
+from limner.catalog.models import Change, Definition, Fallback, Model
 from limner.catalog.profiles import PROFILES
 from limner.db import Row, Tx
 from limner.domain.money import micro
@@ -22,6 +22,7 @@ from limner.domain.spec import Quality
 
 CHANNEL: Final = queries.CHANNEL
 _FLAT: Final = "4k"
+_NEW_PROFILE: Final = "open"
 
 
 class UnknownModel(Problem):
@@ -40,13 +41,18 @@ class ModelChanged(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomModel:
-    """A model that the operator adds, or puts on another engine: one price, in micro-credits, for every picture."""
+    """A model that the operator adds, or makes something else of: what is not said, a name that is there keeps.
+
+    A new name has the profile `open` and costs nothing unless that is said. `price`: micro-credits for every picture.
+    `engine`, `fallbacks` None: as the models that come with limner; a model on another engine has no fallbacks then.
+    """
 
     name: str
-    engine: str
-    profile: str
-    description: str
-    price: int
+    engine: str | None = None
+    profile: str | None = None
+    description: str = ""
+    price: int | None = None
+    fallbacks: tuple[Fallback, ...] | None = None
 
 
 class Catalog:
@@ -89,8 +95,13 @@ class Catalog:
         return Catalog(self.base)
 
 
-def shipped(*, engine: str) -> dict[str, Model]:
-    """The models that come with limner, all on one engine."""
+def shipped(
+    *, engine: str, fallbacks: tuple[Fallback, ...] = (), engines: Collection[str] | None = None
+) -> dict[str, Model]:
+    """The models that come with limner, all on one engine with these fallbacks; but those that are an engine's own name.
+
+    These are on that engine, if it is among `engines` (None: all on the one).
+    """
     data = tomllib.loads(resources.files("limner.catalog").joinpath("models.toml").read_text(encoding="utf-8"))
     prices = {
         table: {size: {Quality(q): micro(c) for q, c in row.items()} for size, row in rows.items()}
@@ -98,12 +109,15 @@ def shipped(*, engine: str) -> dict[str, Model]:
     }
     models: dict[str, Model] = {}
     for name, record in data["models"].items():
+        own = record.get("engine", engine)
+        is_own = own != engine and engines is not None and own in engines
         model = Model(
             name=name,
-            engine=engine,
+            engine=own if is_own else engine,
             profile=PROFILES[record["profile"]],
             description=record["description"],
             prices=prices[record["prices"]],
+            fallbacks=() if is_own else fallbacks,
         )
         models[name] = model
         for alias in record.get("aliases", ()):
@@ -111,18 +125,46 @@ def shipped(*, engine: str) -> dict[str, Model]:
     return models
 
 
-def catalog_of(*, engine: str, custom: Sequence[CustomModel]) -> Catalog:
-    """What comes with limner, with the operator's models added or put in place of what was there."""
-    models = shipped(engine=engine)
+def catalog_of(
+    *,
+    engine: str,
+    custom: Sequence[CustomModel],
+    fallbacks: tuple[Fallback, ...] = (),
+    engines: Collection[str] | None = None,
+) -> Catalog:
+    """What comes with limner, with the operator's models added or made of what was there. Aliases follow their model."""
+    base = shipped(engine=engine, fallbacks=fallbacks, engines=engines)
+    models = dict(base)
     for entry in custom:
-        models[entry.name] = Model(
-            name=entry.name,
-            engine=entry.engine,
-            profile=PROFILES[entry.profile],
-            description=entry.description or f"Painted by the engine {entry.engine}.",
-            prices={_FLAT: {Quality.LOW: entry.price}},
-        )
+        models[entry.name] = _custom(entry, base=base, engine=engine, fallbacks=fallbacks)
+    named = {entry.name for entry in custom}
+    for name, model in base.items():
+        if model.alias_of is not None and model.alias_of in named and name not in named:
+            followed = models[model.alias_of]
+            models[name] = replace(followed, name=name, description=model.description, alias_of=model.alias_of)
     return Catalog(models)
+
+
+def _custom(entry: CustomModel, *, base: Mapping[str, Model], engine: str, fallbacks: tuple[Fallback, ...]) -> Model:
+    there = base.get(entry.name)
+    like = base[there.alias_of] if there is not None and there.alias_of is not None else there
+    usual = engine if like is None else like.engine
+    own = entry.engine or usual
+    if entry.fallbacks is not None:
+        chain = entry.fallbacks
+    elif like is not None and own == like.engine:
+        chain = like.fallbacks
+    else:
+        chain = fallbacks if own == engine else ()
+    flat = {_FLAT: {Quality.LOW: entry.price or 0}}
+    return Model(
+        name=entry.name,
+        engine=own,
+        profile=PROFILES[entry.profile] if entry.profile else like.profile if like else PROFILES[_NEW_PROFILE],
+        description=entry.description or (like.description if like else f"Painted by the engine {own}."),
+        prices=like.prices if like is not None and entry.price is None else flat,
+        fallbacks=chain,
+    )
 
 
 # what operators change --------------------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ INTERRUPTED: Final = 130
 
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "Pictures": ("serve", "worker", "paint", "models"),
-        "Tasks": ("tasks", "webhooks", "inbox"),
+        "Pictures": ("serve", "worker", "paint", "verify", "models"),
+        "Tasks": ("tasks", "webhooks", "inbox", "moderation"),
         "People": ("accounts", "keys", "credits"),
         "Upkeep": ("config", "db", "doctor"),
     }

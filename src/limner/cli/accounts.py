@@ -292,7 +292,7 @@ def _decide(given: Given, name: str, decide: Callable[..., Awaitable[bool]], *, 
         await house.post.settled()
         return account.name
 
-    click.echo(f"{with_house(given.settings(), act)} {done}.")
+    click.echo(f"{with_house(given.settings(looks=True), act)} {done}.")
 
 
 @command.command(short_help="Give an account a login.")

@@ -33,13 +33,16 @@ def command() -> None:
 @shared_options()
 @pass_given
 def show(given: Given, *, as_json: bool) -> None:
-    """Show every setting, its value in force and where that comes from; secrets are masked."""
-    loaded = given.load()
+    """Show every setting, its value in force and where that comes from; secrets are masked.
+
+    Long values are cut; `--json` shows them whole.
+    """
+    loaded = given.load(looks=True)
     rows = [_row(known, loaded) for known in _all_known()]
     if as_json:
         write_json(rows)
     else:
-        write_table([{key: str(value) for key, value in row.items()} for row in rows])
+        write_table([{key: _cut(str(value)) for key, value in row.items()} for row in rows])
 
 
 @command.command(short_help="Check the settings.")
@@ -47,11 +50,11 @@ def show(given: Given, *, as_json: bool) -> None:
 @pass_given
 def check(given: Given) -> None:
     """Check the settings without starting anything; the exit code is 2 when something is wrong."""
-    from limner.bootstrap import make_catalog, make_engines
+    from limner.bootstrap import CHOSEN, make_catalog, make_engines
 
-    loaded = given.load()
+    loaded = given.load(looks=True)
     make_catalog(loaded.settings, known_engines=set(make_engines(loaded.settings)))
-    places = sorted(set(loaded.origins.values()))
+    places = sorted({place for place in loaded.origins.values() if not place.startswith(CHOSEN)})
     click.echo(f"The settings are good ({', '.join(places) if places else 'all of them defaults'}).")
 
 
@@ -106,6 +109,10 @@ def _all_known() -> Iterator[Known]:
     from limner.config import known_settings
 
     return known_settings()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 
 def _row(known: Known, loaded: Loaded) -> dict[str, object]:

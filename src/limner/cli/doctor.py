@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import urlsplit
 
 import click
 
@@ -25,6 +26,7 @@ from limner.cli.parts.values import shown_span
 if TYPE_CHECKING:
     from limner.config import Settings
     from limner.db import Database
+    from limner.domain.choice import Choice
     from limner.webhooks.models import Endpoint
 
 _PYTHON: Final = (3, 11)
@@ -90,8 +92,8 @@ def _findings(given: Given) -> Iterator[Finding]:
     yield check_fonts(_font_families())
     yield check_art(Path(limner.__file__).parent / "engines" / "illustrator" / "art")
     try:
-        settings = given.settings()
-        yield _check_settings(given)
+        settings = given.settings(looks=True)
+        yield from _check_settings(given)
     except SettingsError as error:
         yield Finding(
             state="fail", what="settings", detail=one_line(str(error)), advice="`limner config example` lists all"
@@ -197,17 +199,53 @@ def check_art(folder: Path) -> Finding:
     )
 
 
-def _check_settings(given: Given) -> Finding:
-    from limner.bootstrap import make_catalog, make_engines
+def _check_settings(given: Given) -> Iterator[Finding]:
+    from limner.bootstrap import CHOSEN, engine_of, make_catalog, make_engines
     from limner.domain.problem import Problem
 
-    loaded = given.load()
+    loaded = given.load(looks=True)
     try:
         make_catalog(loaded.settings, known_engines=set(make_engines(loaded.settings)))
     except (Problem, ImportError, AttributeError) as error:
-        return Finding(state="fail", what="settings", detail=one_line(str(error)))
-    given_ones = len(loaded.origins)
-    return Finding(state="ok", what="settings", detail=f"{given_ones} given, the rest defaults (`limner config show`)")
+        yield Finding(state="fail", what="settings", detail=one_line(str(error)))
+        return
+    given_ones = sum(not origin.startswith(CHOSEN) for origin in loaded.origins.values())
+    detail = f"{given_ones} given, the rest defaults (`limner config show`)"
+    yield Finding(state="ok", what="settings", detail=detail)
+    yield check_engine(engine_of(loaded.settings), loaded.choice)
+    yield _check_moderation(loaded.settings)
+
+
+def check_engine(engine: str, choice: Choice | None) -> Finding:
+    """Who paints, and whether somebody has said so. `choice` None: the settings do."""
+    if choice is None:
+        return Finding(state="ok", what="engine", detail=f"{engine}, as catalog.engine says")
+    if choice.notes:
+        return Finding(
+            state="warn", what="engine", detail=f"{choice.sentence}; {'; '.join(choice.notes)}", advice=choice.override
+        )
+    return Finding(state="ok", what="engine", detail=choice.sentence, advice=choice.override)
+
+
+def _check_moderation(settings: Settings) -> Finding:
+    """Who looks at prompts and pictures, and whether they can be found. Nobody is asked."""
+    from limner.bootstrap import make_moderator
+    from limner.config import SettingsError
+
+    try:
+        make_moderator(settings)
+    except SettingsError as error:
+        return Finding(state="fail", what="moderation", detail=one_line(str(error)))
+    given = settings.moderation
+    parts = [f"{len(given.blocked_words)} words in the settings"]
+    if given.url:
+        parts.append(f"prompts are shown to {urlsplit(given.url).hostname}")
+    if given.pictures:
+        who = "the same server" if given.pictures == "endpoint" else given.pictures
+        parts.append(f"pictures are shown to {who}")
+    if (given.url or given.pictures) and given.on_trouble == "allow":
+        parts.append("what nobody can be asked about passes")
+    return Finding(state="ok", what="moderation", detail="; ".join(parts))
 
 
 def check_folder(folder: Path) -> Finding:

@@ -110,7 +110,7 @@ def create(
 
     if spend_limit is not None and spend_limit < 0:
         raise click.BadParameter("a limit is 0 credits or more", param_hint="'--spend-limit'")
-    settings = given.settings()
+    settings = given.settings(looks=bool(models))
     _check_models(settings, models)
 
     async def act(database: Database) -> IssuedKey:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import zlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def command(
         background=background,
         seed=seed,
     )
-    settings = given.settings()
+    settings = given.settings(looks=True)
     spec, stand = _prepared(settings, ask)
     wish = _Wish(prompt=prompt, out=out, force=force, show=not no_show)
     if out is not None and not out.is_dir() and not force:
@@ -121,8 +122,9 @@ def _prepared(settings: Settings, ask: Ask) -> tuple[Spec, EngineStand]:
 
     engines = make_engines(settings)
     model = make_catalog(settings, known_engines=set(engines)).model(ask.model)
-    spec = spec_for(ask, model=model)
-    offered = engines[model.engine].engine.output_formats
+    engine = engines[model.engine].engine
+    spec = spec_for(ask, model=model, extras=engine.extras(model.name))
+    offered = engine.output_formats
     if spec.output_format not in offered:
         raise Trouble(f"the engine {model.engine} writes {', '.join(sorted(offered))}, not {spec.output_format}")
     check_prompt(spec.prompt, blocked_words=settings.moderation.blocked_words)
@@ -147,7 +149,9 @@ def _paint(settings: Settings, spec: Spec, stand: EngineStand, wish: _Wish) -> N
         try:
             async with asyncio.timeout(settings.limits.task_seconds), aclosing(_pictures(spec, stand)) as pictures:
                 async for picture in pictures:
-                    path = _path(wish, spec, seed=picture.seed, number=picture.index + 1)
+                    # What has no seed is told from others by what is in it.
+                    seed = zlib.crc32(picture.data) if picture.seed is None else picture.seed
+                    path = _path(wish, spec, seed=seed, number=picture.index + 1)
                     files.save(path, picture.data, force=wish.force)
                     saved.append((path, picture))
                     bar.update(1)
@@ -185,5 +189,6 @@ def _tell(path: Path, picture: Picture, *, show: bool) -> None:
         seen = screen.shown(picture.data, protocol=protocol, media_type=picture.output_format.media_type)
         click.echo(seen or "", nl=False)
     click.echo(click.style(str(path), bold=True))
-    click.echo(f"  {picture.width}x{picture.height}, {len(picture.data) / 1000:,.0f} kB, seed {picture.seed}")
+    seed = "" if picture.seed is None else f", seed {picture.seed}"
+    click.echo(f"  {picture.width}x{picture.height}, {len(picture.data) / 1000:,.0f} kB{seed}")
     click.echo(f"  {picture.revised_prompt}")

@@ -8,7 +8,7 @@ from contextlib import suppress
 import click
 
 from limner.cli.parts import listening
-from limner.cli.parts.given import Given, pass_given, shared_options
+from limner.cli.parts.given import Given, looked, pass_given, shared_options
 from limner.cli.parts.lock import only_server
 from limner.cli.parts.values import Engines
 
@@ -51,4 +51,4 @@ def _serve(given: Given, flags: Mapping[str, object]) -> None:
             # Last, because it imports everything.
             from limner.cli.parts import running
 
-            running.run(loaded, listener=listener, url=url)
+            running.run(looked(loaded), listener=listener, url=url)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from limner.accounts.models import Account, ApiKey
+    from limner.attempts.models import KeptAttempt
     from limner.db import Database
     from limner.flow.history import Place
     from limner.flow.house import House
@@ -166,6 +167,7 @@ class _Shown:
     links: Sequence[str]
     message: Message | None
     attempts: Sequence[Attempt]
+    tried: Sequence[KeptAttempt]
     now: datetime
 
 
@@ -184,7 +186,7 @@ def show(given: Given, task: str, *, as_json: bool) -> None:
     async def act(house: House) -> _Shown:
         return await _all_about(house, prefix=task)
 
-    shown = with_house(given.settings(), act)
+    shown = with_house(given.settings(looks=True), act)
     if as_json:
         write_json(_whole_record(shown))
         return
@@ -196,6 +198,7 @@ async def _all_about(house: House, *, prefix: str) -> _Shown:
     from limner.accounts import service as accounts
     from limner.flow import history
     from limner.flow.deliver import link_to
+    from limner.flow.machinery import said_of
     from limner.images import service as images
     from limner.tasks import service as tasks
     from limner.webhooks import service as webhooks
@@ -211,6 +214,7 @@ async def _all_about(house: House, *, prefix: str) -> _Shown:
             attempts = await webhooks.attempts(tx, message_id=message.id)
     told = await history.tell(house, account_id=None, task_id=task.id) if task.status == "queued" else None
     return _Shown(
+        tried=await said_of(house, task_id=task.id),
         task=task,
         account=account,
         key=key,
@@ -240,15 +244,28 @@ def _lines(shown: _Shown) -> Iterator[str]:
     yield fact("Cost", _cost(task))
     yield fact("Trace", task.trace_id)
     yield fact("Model", f"{task.model}, on the engine {task.engine}")
+    if task.outcome is not None and task.status == "succeeded":
+        yield fact("Painted by", plain(_part(task.outcome.engine, task.outcome.part)))
+    for number, one in enumerate(shown.tried):
+        lost = f", {one.lost_pictures} pictures charged and lost" if one.lost_pictures else ""
+        what = f"{_part(one.engine, one.part)}: {one.cause} after {one.seconds:.1f} s{lost}: {one.said}"
+        yield from passage("" if number else "Tried", what)
+    for warning in task.outcome.warnings if task.outcome else ():
+        yield from passage("Note", warning)
     yield from passage("Prompt", str(task.request.get("prompt", "")))
     others = {name: value for name, value in task.request.items() if name not in {"prompt", "model"}}
     if others:
         yield from passage("Request", ", ".join(f"{name}: {value}" for name, value in others.items()))
     for number, (image, link) in enumerate(zip(shown.images, shown.links, strict=True)):
-        size = f"{image.width}x{image.height}, {image.media_type}, {image.bytes / 1000:,.0f} kB, seed {image.seed}"
+        seed = "" if image.seed is None else f", seed {image.seed}"
+        size = f"{image.width}x{image.height}, {image.media_type}, {image.bytes / 1000:,.0f} kB{seed}"
         yield from facts("" if number else "Pictures", [size, link])
     if shown.message is not None:
         yield from facts("Callback", _callback(shown, shown.message))
+
+
+def _part(engine: str, part: str | None) -> str:
+    return engine if part is None else f"{engine}/{part}"
 
 
 def _standing(shown: _Shown) -> Iterator[str]:
@@ -322,7 +339,7 @@ def cancel(given: Given, tasks: tuple[str, ...]) -> None:
                 click.echo(f"{found.id} {_cancelled(after)}")
         return failed
 
-    if with_house(given.settings(), act):
+    if with_house(given.settings(looks=True), act):
         click.get_current_context().exit(1)
 
 
@@ -347,7 +364,7 @@ def retry(given: Given, task: str) -> None:
     async def act(house: House) -> tuple[Task, Task]:
         return await _retried(house, prefix=task)
 
-    old, new = with_house(given.settings(), act)
+    old, new = with_house(given.settings(looks=True), act)
     click.echo(f"{old.id} is asked for again; the new task's id is", err=True)
     click.echo(str(new.id))
 
@@ -405,10 +422,24 @@ def _record(task: Task, *, account: str) -> dict[str, object]:
 
 
 def _whole_record(shown: _Shown) -> dict[str, object]:
+    from limner.web.dialects.images import outcomes
+
     place, message = shown.place, shown.message
     return {
         **_record(shown.task, account=shown.account.name),
         "request": dict(shown.task.request),
+        **outcomes.of_task(shown.task),
+        "tried": [
+            {
+                "engine": one.engine,
+                "part": one.part,
+                "cause": one.cause,
+                "seconds": one.seconds,
+                "said": one.said,
+                "lost_pictures": one.lost_pictures,
+            }
+            for one in shown.tried
+        ],
         "place": None if place is None else {"ahead": place.ahead, "seconds": place.seconds},
         "pictures": [
             {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from limner.cli.parts import listening
-from limner.cli.parts.given import Given, pass_given, shared_options
+from limner.cli.parts.given import Given, looked, pass_given, shared_options
 from limner.cli.parts.reach import calls_itself
 from limner.cli.parts.values import Engines
 
@@ -40,7 +40,8 @@ def command(given: Given, *, engines: tuple[str, ...] | None, concurrent: str | 
     """  # noqa: D301 - click's \b keeps the lines apart
     from limner.kit import logs
 
-    settings = given.load({"worker.engines": engines, "worker.concurrent": concurrent}).settings
+    loaded = given.load({"worker.engines": engines, "worker.concurrent": concurrent})
+    settings = loaded.settings
     logs.configure(level=settings.log.level, form=settings.log.form)
     with suppress(KeyboardInterrupt), ExitStack() as stack:  # until the worker listens to signals by itself
         listener = _listen(settings)
@@ -51,8 +52,9 @@ def command(given: Given, *, engines: tuple[str, ...] | None, concurrent: str | 
         from limner.cli.parts.books import refuse_unmade
 
         refuse_unmade(settings)
+        found = looked(loaded)
         outbound = settings.outbound.model_copy(update={"loopback": calls_itself(settings)})
-        performing.run(settings.model_copy(update={"outbound": outbound}), listener=listener)
+        performing.run(found.settings.model_copy(update={"outbound": outbound}), listener=listener, choice=found.choice)
     click.echo("the worker has stopped")
 
 

@@ -5,15 +5,19 @@ A dialect makes it from the wire; the catalogue turns it into a `Spec` by the ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self
 
 ResponseFormat = Literal["url", "b64_json"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A generation request. None: not given."""
+    """A generation request. None: not given.
+
+    `extras`: fields that we do not know, as JSON values by name; the model's engine may.
+    """
 
     prompt: str
     model: str
@@ -29,8 +33,18 @@ class Ask:
     user: str | None = None
     safety_identifier: str | None = None
     seed: int | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
 
-    def given(self) -> dict[str, str | int]:
-        """The fields that were given, by name, in the order above."""
-        pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in pairs if value is not None}
+    def given(self) -> dict[str, Any]:
+        """The fields that were given, by name, in the order above; then the extras, as they came beside them."""
+        pairs = ((one.name, getattr(self, one.name)) for one in fields(self) if one.name != "extras")
+        return {name: value for name, value in pairs if value is not None} | dict(self.extras)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """The request that `given` was taken from."""
+        known = {one.name for one in fields(cls)} - {"extras"}
+        return cls(
+            **{name: value for name, value in given.items() if name in known},
+            extras={name: value for name, value in given.items() if name not in known},
+        )

@@ -12,11 +12,11 @@ import functools
 import secrets
 import struct
 import zlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import ClassVar, Final, cast
 
-from limner.domain.spec import OutputFormat, Partial, Picture, Progress, Spec
-from limner.engines import EngineFailed
+from limner.domain.spec import OutputFormat, Partial, Picture, Progress, Shown, Spec
+from limner.engines import EngineFailed, Health, SourceType
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _OPTIONS: Final = {"bytes": 2048, "seconds": 0, "partials": 0, "fail": -1}
@@ -27,7 +27,10 @@ _SEED_BITS: Final = 53
 class Plug:
     """Paints one colour, chosen by the seed."""
 
-    output_formats: ClassVar[frozenset[OutputFormat]] = frozenset({OutputFormat.PNG})
+    needs_options: ClassVar[bool] = False
+    output_formats: frozenset[OutputFormat] = frozenset({OutputFormat.PNG})
+    source_type: SourceType = SourceType.ALGORITHMIC
+    images_max: int = 0
 
     def __init__(self, options: Mapping[str, object]) -> None:
         for name, value in options.items():
@@ -39,13 +42,21 @@ class Plug:
         self._bytes, self._seconds, self._fail = int(given["bytes"]), given["seconds"], int(given["fail"])
         self._partials = int(given["partials"])
 
+    def extras(self, model: str) -> Collection[str]:  # noqa: ARG002 - the same for all
+        """A seed."""
+        return ("seed",)
+
+    def health(self) -> Sequence[Health]:
+        """There is nothing to tell."""
+        return ()
+
     async def open(self) -> None:
         """There is nothing to get ready."""
 
     async def close(self) -> None:
         """There is nothing to give back."""
 
-    async def paint(self, spec: Spec) -> AsyncGenerator[Picture | Progress | Partial]:
+    async def paint(self, spec: Spec) -> AsyncGenerator[Shown]:
         """Hand out n flat pictures."""
         first = secrets.randbits(_SEED_BITS) if spec.seed is None else spec.seed
         for index in range(spec.n):

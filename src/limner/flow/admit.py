@@ -28,6 +28,7 @@ from limner.jobs.models import Line
 from limner.kit.ids import uuid7
 from limner.limits import service as limits
 from limner.limits.models import Allowance, Policy
+from limner.moderation.models import Finding
 from limner.tasks import service as tasks
 from limner.tasks.models import Task
 
@@ -122,25 +123,38 @@ async def admit(house: House, *, principal: Principal, ask: Ask, trace_id: str, 
 
 
 def check(
-    house: House, *, ask: Ask, models: AbstractSet[str] | None = None, callback_url: str | None = None
-) -> tuple[Model, Spec]:
-    """By which model, and what exactly, if it may be asked for at all. `models`: those that the key is for; None: all.
+    house: House,
+    *,
+    ask: Ask,
+    models: AbstractSet[str] | None = None,
+    account_id: UUID | None = None,
+    callback_url: str | None = None,
+) -> tuple[Model, Spec, tuple[Finding, ...]]:
+    """By which model, and what exactly, if it may be asked for at all; and what is to be noted of the prompt.
 
-    Raises the `Problem` that keeps it out, whoever asks and whatever they have.
+    `models`: those that the key is for; None: all. `account_id`: whose rules count beside everybody's; None: nobody's.
+    Raises the `Problem` that keeps it out, whatever they have who ask.
     """
     model = house.catalog.model(ask.model)
     accounts.allow_model(models, model=model.name)
-    spec = catalog_rules.spec_for(ask, model=model)
-    _check_format(spec, offered=house.engines[model.engine].engine.output_formats, model=model.name)
-    moderate.check_prompt(spec.prompt, blocked_words=house.blocked_words)
+    engine = house.engines[model.engine].engine
+    spec = catalog_rules.spec_for(ask, model=model, extras=engine.extras(model.name))
+    _check_format(spec, offered=engine.output_formats, model=model.name)
+    noted = moderate.at_the_door(house, prompt=spec.prompt, model=model, account_id=account_id)
     if callback_url is not None:
         notify.check_url(house, url=callback_url)
-    return model, spec
+    return model, spec, noted
 
 
 async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms) -> Admitted:
     callback_url = terms.callback.url if terms.callback is not None else None
-    model, spec = check(house, ask=ask, models=principal.models, callback_url=callback_url)
+    try:
+        model, spec, noted = check(
+            house, ask=ask, models=principal.models, account_id=principal.account_id, callback_url=callback_url
+        )
+    except moderate.Refused:
+        await moderate.note_at_the_door(house, ask=ask, account_id=principal.account_id)
+        raise
     now = house.clock.now()
     task = _task(house, principal=principal, ask=ask, trace_id=trace_id, terms=terms, model=model, spec=spec, now=now)
     # The rows that all of a key's requests share come last, so that they are locked as briefly as can be.
@@ -150,6 +164,8 @@ async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str,
     steps.append(tasks.open_task(task))
     if terms.callback is not None:
         steps.append(notify.hold(task, url=terms.callback.url, secret=terms.callback.secret))
+    if noted:
+        steps.append(moderate.note(house, noted, task_id=task.id, account_id=task.account_id, model=task.model))
     take = len(steps)
     steps += [
         limits.take(

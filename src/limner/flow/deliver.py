@@ -15,7 +15,7 @@ from limner.images.models import StoredImage
 from limner.kit import signing
 from limner.limits.models import Allowance
 from limner.storage import FileMissing
-from limner.tasks.models import Task
+from limner.tasks.models import Outcome, Task
 
 FILES_PATH = "/files/"
 
@@ -31,12 +31,17 @@ class DeliveredImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a task that went well has to show. `spec` None: the task is older than specs are kept."""
+    """What a task that went well has to show. `spec` None: the task is older than specs are kept.
+
+    `engine`: who was to make it; `outcome`: how it came to be, where there is something to say of that.
+    """
 
     task_id: UUID
     created_at_seconds: int
+    engine: str
     spec: Spec | None
     images: list[DeliveredImage]
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,7 @@ class Delivery:
 def result_of(house: House, *, task: Task, spec: Spec, performed: Performed) -> Result:
     """The result of a task that has just gone well."""
     data = None if task.as_links else performed.data
-    return _result(house, task=task, spec=spec, stored=performed.images, data=data)
+    return _result(house, task=task, spec=spec, stored=performed.images, data=data, outcome=performed.outcome)
 
 
 async def kept_result(house: House, *, task: Task) -> Result:
@@ -79,25 +84,36 @@ async def kept_results(house: House, *, tasks: Sequence[Task], links_only: bool 
     for task in tasks:
         spec = Spec.of(prompt=task.request["prompt"], choices=task.choices) if task.choices else None
         data = None if task.as_links or links_only else [await _read(house, image) for image in stored[task.id]]
-        results.append(_result(house, task=task, spec=spec, stored=stored[task.id], data=data))
+        results.append(_result(house, task=task, spec=spec, stored=stored[task.id], data=data, outcome=task.outcome))
     return results
 
 
 def _result(
-    house: House, *, task: Task, spec: Spec | None, stored: Sequence[StoredImage], data: Sequence[bytes] | None
+    house: House,
+    *,
+    task: Task,
+    spec: Spec | None,
+    stored: Sequence[StoredImage],
+    data: Sequence[bytes] | None,
+    outcome: Outcome | None,
 ) -> Result:
+    delivered = {
+        image.index: DeliveredImage(
+            revised_prompt=image.revised_prompt,
+            data=None if data is None else data[place],
+            url=link_to(house, image.storage_key) if data is None else None,
+        )
+        for place, image in enumerate(stored)
+    }
+    for link in outcome.links if outcome else ():
+        delivered[link.index] = DeliveredImage(revised_prompt=link.revised_prompt, data=None, url=link.url)
     return Result(
         task_id=task.id,
         created_at_seconds=int(task.created_at.timestamp()),
+        engine=task.engine,
         spec=spec,
-        images=[
-            DeliveredImage(
-                revised_prompt=image.revised_prompt,
-                data=None if data is None else data[place],
-                url=link_to(house, image.storage_key) if data is None else None,
-            )
-            for place, image in enumerate(stored)
-        ],
+        images=[delivered[index] for index in sorted(delivered)],
+        outcome=outcome,
     )
 
 

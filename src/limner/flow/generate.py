@@ -18,7 +18,7 @@ from limner.flow.deliver import Delivery, kept_result, result_of
 from limner.flow.hands import Hand, TaskCancelled
 from limner.flow.house import House
 from limner.flow.perform import Performed, TaskTimedOut, perform
-from limner.flow.settle import settle_badly, settle_well
+from limner.flow.settle import pass_on, settle_badly, settle_well
 from limner.flow.wait import until_ended
 from limner.kit.logs import event
 from limner.storage import FileMissing, StorageFailed
@@ -116,17 +116,20 @@ async def _generate_here(house: House, admitted: Admitted) -> Delivery:
     try:
         with spans.performing(house, task), house.hands.holding(task.id) as hand:
             performed = await performed_or_ended(house, task=task, spec=spec, hand=hand)
-            free = await settled(house, task=task, performed=performed)
+            free = None if performed.passed_on else await settled(house, task=task, performed=performed)
     except Problem as problem:
         log_failure(problem, task=task)
         raise
+    if free is None:
+        ended = await _waited_for(house, task_id=task.id)
+        return await delivery_of(house, task=ended, admitted=admitted)
     event(
         _log,
         "task.finished",
         level=logging.DEBUG,  # the request's own line follows at once
         task_id=task.id,
         model=task.model,
-        pictures=len(performed.images),
+        pictures=performed.count,
         wanted=spec.n,
         seconds=time.perf_counter() - started,
         trace_id=task.trace_id,
@@ -134,7 +137,7 @@ async def _generate_here(house: House, admitted: Admitted) -> Delivery:
     return Delivery(
         result=result_of(house, task=task, spec=spec, performed=performed),
         trace_id=task.trace_id,
-        charged=task.price * len(performed.images),
+        charged=task.price * performed.count,
         credits_left=free,
         allowance=admitted.allowance,
     )
@@ -166,7 +169,10 @@ async def _mark_leftovers(house: House, task: Task) -> None:
 
 
 async def performed_or_ended(house: House, *, task: Task, spec: Spec, hand: Hand) -> Performed:
-    """Perform, and see to it that a task that comes to nothing is ended, whatever stopped it. Raises what did."""
+    """Perform, and see to it that a task that comes to nothing is ended, whatever stopped it. Raises what did.
+
+    One whose next engine is on other nodes has been passed on to them.
+    """
     try:
         performed = await hand.stoppable(perform(house, task=task, spec=spec))
     except asyncio.CancelledError:
@@ -183,9 +189,13 @@ async def performed_or_ended(house: House, *, task: Task, spec: Spec, hand: Hand
         broken = Broken("something went wrong on the server; nothing was charged")
         await settle_badly(house, task, trouble=broken, leftovers=True)
         raise
-    if not performed.images:
+    if performed.passed_on:
+        await pass_on(house, task, performed=performed)
+    elif not performed.count:
         assert performed.trouble is not None
-        await settle_badly(house, task, trouble=performed.trouble, leftovers=may_lie_about(performed))
+        await settle_badly(
+            house, task, trouble=performed.trouble, leftovers=may_lie_about(performed), performed=performed
+        )
         raise performed.trouble
     return performed
 

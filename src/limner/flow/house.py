@@ -15,9 +15,12 @@ from limner.domain.principal import Principal
 from limner.domain.setting import SettingShown
 from limner.engines import Engine
 from limner.flow.bells import Bells
+from limner.flow.certifier import Certifier
 from limner.flow.hands import Hands
 from limner.flow.measures import Measures
+from limner.flow.moderator import Moderator
 from limner.flow.news import News
+from limner.flow.reviser import Reviser
 from limner.flow.signs import Signs
 from limner.kit.clock import Clock
 from limner.kit.mail import Post
@@ -32,11 +35,20 @@ _BULKY_AT_ONCE: Final = 16
 
 @dataclass(slots=True)
 class EngineStand:
-    """An engine and whether it is open: opened at its first task, so that one that nobody asks costs nothing."""
+    """An engine and whether it is open: opened at its first task, so that one that nobody asks costs nothing.
+
+    `plug`: what kind of engine it is.
+    """
 
     engine: Engine
+    plug: str = field(default="", kw_only=True)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _is_open: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is."""
+        return self._is_open
 
     async def ready(self) -> Engine:
         """The engine, open."""
@@ -122,7 +134,10 @@ class House:
     whose tasks this node performs itself. `keep`: how long pictures are kept. `principals`: callers seen before, by their
     key's hash; a guess, which every admission checks. `bulky`: taken by whoever has a callback of many megabytes in memory.
     `inbox_news`: what came into inboxes. `post`: sends mails, or says that it cannot. `provider_line`: the way to
-    the servers that say who somebody is. `settings_shown`: the settings in force, secrets masked.
+    the servers that say who somebody is. `reviser`: rewrites prompts, None: nobody does but engines for themselves. `moderator`: says what may be painted;
+    `verdicts_kept`: for how long what it said is kept.
+    `certifier`: writes into pictures where they come from, None: nobody does.
+    `settings_shown`: the settings in force, secrets masked.
     """
 
     database: Database
@@ -142,7 +157,6 @@ class House:
     task_seconds: int
     keep: timedelta
     inbox_life: timedelta
-    blocked_words: tuple[str, ...]
     hands: Hands
     news: News
     inbox_news: News
@@ -157,5 +171,9 @@ class House:
     passwords: Passwords = field(default_factory=Passwords)
     post: Post = field(default_factory=Post)
     provider_line: Outbound | None = None
+    reviser: Reviser | None = None
+    certifier: Certifier | None = None
+    moderator: Moderator = field(default_factory=Moderator)
+    verdicts_kept: timedelta = timedelta(days=90)
     free_credits: int = 10_000_000
     settings_shown: Sequence[SettingShown] = ()

@@ -1,25 +1,28 @@
 """Prompt to pictures in storage: the only slow act, outside every transaction.
 
-The same function whoever performs: the process that admitted a synchronous call, or a worker.
+The same function whoever performs: the process that admitted a synchronous call, or a worker. It goes down the model's
+chain of engines until there is nothing left to paint, or nobody left to ask.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
+from limner.attempts.models import Attempt
+from limner.catalog.models import Fallback
+from limner.catalog.service import UnknownModel
 from limner.domain.problem import Problem
-from limner.domain.spec import Partial, Picture, Progress, Spec
-from limner.engines import EngineFailed
-from limner.flow import spans
+from limner.domain.spec import Spec
+from limner.engines import Engine, EngineFailed, EngineTrouble
+from limner.flow import moderate, revise, spans
 from limner.flow.house import House
-from limner.images import rules as image_rules
+from limner.flow.stage import Audience, Stage
 from limner.images.models import StoredImage
-from limner.storage import StorageFailed
-from limner.tasks.models import Task
+from limner.tasks.models import Link, Outcome, Task
 
 
 class TaskTimedOut(Problem):
@@ -33,115 +36,152 @@ class TaskTimedOut(Problem):
 class Performed:
     """What became of a task: pictures in the order of their index, and what stopped it before it was done, if anything.
 
-    `data[i]` are the bytes of `images[i]`, still in memory. `partials`: unfinished pictures of it lie in storage.
+    `data[i]` are the bytes of `images[i]`, still in memory; `links`: pictures that lie elsewhere. `outcome`: how they came
+    to be; `attempts`: what was tried in vain. `partials`: unfinished pictures of it lie in storage.
+    `passed_on`: nothing is there yet, and it is the turn of this engine, which other nodes have.
     """
 
     images: list[StoredImage]
     data: list[bytes]
+    links: list[Link]
     trouble: Problem | None
+    outcome: Outcome | None
+    attempts: list[Attempt]
     partials: bool
+    passed_on: str | None = None
 
-
-class Audience(Protocol):
-    """Who wants to know how a task comes along."""
-
-    async def progress(self, share: float) -> None:
-        """It has come so far, between 0 and 1."""
-
-    async def partial(self, name: str) -> None:
-        """An unfinished picture lies in storage under that name."""
+    @property
+    def count(self) -> int:
+        """How many pictures there are."""
+        return len(self.images) + len(self.links)
 
 
 async def perform(house: House, *, task: Task, spec: Spec, audience: Audience | None = None) -> Performed:
     """Have the pictures painted and store each as it is done. Expected trouble is in the answer, not raised."""
-    stage = _Stage(house, task=task, spec=spec, audience=audience)
+    stage = Stage(house, task=task, spec=spec, audience=audience)
     trouble: Problem | None = None
+    passed_on: str | None = None
     try:
         async with asyncio.timeout(house.task_seconds):
-            engine = await house.engines[task.engine].ready()
-            with spans.painting(house, task):
-                async with aclosing(engine.paint(spec)) as shown:
-                    async for one in shown:
-                        await stage.take(one)
+            await moderate.moderate_prompt(house, task=task, spec=spec)
+            # What is to be looked at before anybody can read it has to come here first.
+            may_stay_there = task.as_links and not moderate.checks_pictures(house)
+            wanted = replace(await revise.revised(house, task=task, spec=spec), links_will_do=may_stay_there)
+            passed_on, trouble = await _go_down(house, chain_of(house, task), task=task, spec=wanted, stage=stage)
     except TimeoutError:
         trouble = TaskTimedOut(
             f"the picture was not done within {house.task_seconds} seconds; nothing was charged for it"
         )
     except Problem as problem:
         trouble = problem
-    done = sorted(stage.done, key=lambda pair: pair[0].index)
-    if trouble is None and len(done) != spec.n:
-        trouble = EngineFailed(f"the engine delivered {len(done)} of {spec.n} pictures")
+    trouble = await moderate.told(house, trouble, task=task, engine=stage.refused_by)
+    done = [stage.done[index] for index in sorted(stage.done)]
+    if trouble is None and passed_on is None and stage.refused:
+        trouble = stage.refused[min(stage.refused)]
     return Performed(
         images=[image for image, _ in done],
         data=[data for _, data in done],
+        links=[stage.links[index] for index in sorted(stage.links)],
         trouble=trouble,
+        outcome=stage.outcome(),
+        attempts=stage.attempts,
         partials=stage.partials,
+        passed_on=passed_on,
     )
 
 
-class _Stage:
-    """What an engine hands out goes from here to storage, and to whoever watches."""
+def chain_of(house: House, task: Task) -> tuple[Fallback, ...]:
+    """The engines whose turn it may be, from the task's own on: it may have been passed on to that."""
+    alone = (Fallback(engine=task.engine),)
+    try:
+        chain = house.catalog.model(task.model).chain()
+    except UnknownModel:  # it was on offer when the task was admitted
+        return alone
+    names = [link.engine for link in chain]
+    return chain[names.index(task.engine) :] if task.engine in names else alone
 
-    def __init__(self, house: House, *, task: Task, spec: Spec, audience: Audience | None) -> None:
-        self.done: list[tuple[StoredImage, bytes]] = []
-        self.partials = False
-        self._house, self._task, self._spec, self._audience = house, task, spec, audience
-        self._told_at = time.monotonic()
 
-    async def take(self, one: Picture | Progress | Partial) -> None:
-        match one:
-            case Picture():
-                self.done.append((await self._stored(one), one.data))
-                if len(self.done) < self._spec.n:
-                    await self._tell(len(self.done) / self._spec.n)
-            case Progress():
-                await self._tell(one.share)
-            case Partial():
-                await self._show(one)
+async def _go_down(
+    house: House, chain: Sequence[Fallback], *, task: Task, spec: Spec, stage: Stage
+) -> tuple[str | None, EngineTrouble | None]:
+    """To whom it is to be passed on, if to anybody; and the trouble that nobody could mend."""
+    trouble: EngineTrouble | None = None
+    for place, link in enumerate(chain):
+        if trouble is not None and trouble.cause not in link.on:
+            continue
+        if place > 0:
+            why_not = _why_not(house, link.engine, spec=spec, task=task)
+            if why_not is not None:
+                stage.passed_over(link.engine, why_not)
+                continue
+            if link.engine not in house.performs:
+                # What is there already cannot be taken along.
+                if len(stage.missing()) == spec.n:
+                    return link.engine, None
+                continue
+        missing = stage.missing()
+        trouble = await _ask(house, link.engine, spec=spec, stage=stage)
+        stage.stood_in(link.engine, asked=missing)
+        if trouble is None:
+            return None, None
+    return None, trouble
 
-    async def _tell(self, share: float) -> None:
-        """Not more often than anybody looks."""
-        now = time.monotonic()
-        if self._audience is not None and now - self._told_at >= self._house.queue_policy.tell_every_seconds:
-            self._told_at = now
-            await self._audience.progress(share)
 
-    async def _show(self, partial: Partial) -> None:
-        if self._audience is None:
-            return
-        self.partials = True
-        name = image_rules.partial_name(
-            task_id=self._task.id, index=partial.index, number=partial.number, output_format=partial.output_format
-        )
-        key = image_rules.partial_key(created_at=self._task.created_at, name=name)
-        await self._keep(key, partial.data)
-        await self._audience.partial(name)
+def _why_not(house: House, name: str, *, spec: Spec, task: Task) -> str | None:
+    """Why an engine cannot be asked for this at all; None: it can."""
+    stand = house.engines.get(name)
+    if stand is None:
+        return "there is no such engine"
+    engine = stand.engine
+    if spec.output_format not in engine.output_formats:
+        return f"it does not write {spec.output_format}"
+    if len(spec.images) > engine.images_max:
+        return f"it starts from {engine.images_max} pictures at most, not {len(spec.images)}"
+    unknown = sorted(spec.extras.keys() - set(engine.extras(task.model)))
+    if unknown:
+        return f"it does not know {', '.join(unknown)}"
+    return None
 
-    async def _keep(self, key: str, data: bytes) -> None:
-        try:
-            with self._house.tracer.span("storage put", attributes={"limner.bytes": len(data)}):
-                await self._house.storage.put(key, data)
-        except StorageFailed:
-            self._house.signs.storage_failed = True
-            raise
-        self._house.signs.storage_failed = False
 
-    async def _stored(self, picture: Picture) -> StoredImage:
-        key = image_rules.storage_key(
-            task_id=self._task.id,
-            created_at=self._task.created_at,
-            index=picture.index,
-            output_format=picture.output_format,
-        )
-        await self._keep(key, picture.data)
-        return StoredImage(
-            index=picture.index,
-            storage_key=key,
-            media_type=picture.output_format.media_type,
-            bytes=len(picture.data),
-            width=picture.width,
-            height=picture.height,
-            seed=picture.seed,
-            revised_prompt=picture.revised_prompt,
-        )
+async def _ask(house: House, name: str, *, spec: Spec, stage: Stage) -> EngineTrouble | None:
+    """Have one engine paint what is missing. What stopped it, if anything."""
+    started = time.monotonic()
+    try:
+        engine = await house.engines[name].ready()
+        with spans.painting(house, engine=name):
+            for indexes in _runs(stage.missing(), seeded=spec.seed is not None):
+                await _painted(house, engine, name, spec=_part_of(spec, indexes), indexes=indexes, stage=stage)
+        missing = len(stage.missing())
+        if missing:
+            raise EngineFailed(f"the engine delivered {spec.n - missing} of {spec.n} pictures")
+    except EngineTrouble as trouble:
+        stage.failed(name, trouble, seconds=time.monotonic() - started)
+        return trouble
+    return None
+
+
+async def _painted(
+    house: House, engine: Engine, name: str, *, spec: Spec, indexes: Sequence[int], stage: Stage
+) -> None:
+    async with aclosing(engine.paint(spec)) as shown:
+        async for one in shown:
+            await stage.take(revise.told(house, one, spec=spec), of=indexes, engine=name, by=engine)
+
+
+def _part_of(spec: Spec, indexes: Sequence[int]) -> Spec:
+    if len(indexes) == spec.n:
+        return spec
+    return replace(spec, n=len(indexes), seed=None if spec.seed is None else spec.seed + indexes[0])
+
+
+def _runs(indexes: Sequence[int], *, seeded: bool) -> list[Sequence[int]]:
+    """The indexes in portions that one request can be for: with a seed, each has to follow the one before it."""
+    if not seeded or not indexes or indexes[-1] - indexes[0] == len(indexes) - 1:
+        return [indexes]
+    runs: list[list[int]] = []
+    for index in indexes:
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return list(runs)

@@ -49,7 +49,7 @@ class Means:
 
 def quote(house: House, *, ask: Ask, models: AbstractSet[str] | None = None, callback_url: str | None = None) -> Quote:
     """The price of `ask`, for a key for these models (None: for all). Raises the `Problem` that would keep it out."""
-    model, spec = check(house, ask=ask, models=models, callback_url=callback_url)
+    model, spec, _ = check(house, ask=ask, models=models, callback_url=callback_url)
     each = catalog_rules.price(model, width=spec.width, height=spec.height, quality=spec.quality)
     return Quote(
         model=model.name,

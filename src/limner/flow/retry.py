@@ -51,5 +51,5 @@ async def retry(house: House, *, task_id: UUID, account_id: UUID | None) -> Task
         priority=old.priority if old.is_async else 0,
         callback=next((Callback(url=one.url, secret=one.callback_secret) for one in messages), None),
     )
-    ask = Ask(**old.request)
+    ask = Ask.of(old.request)
     return (await admit(house, principal=principal, ask=ask, trace_id=old.trace_id, terms=terms)).task

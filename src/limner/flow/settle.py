@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
+from limner.attempts import service as attempts
+from limner.attempts.models import Attempt
 from limner.credits import service as credit_book
 from limner.db import Tx
 from limner.db.steps import Step
 from limner.domain.problem import Problem
 from limner.flow import notify
+from limner.flow.admit import paint_kind
 from limner.flow.hands import TaskCancelled
 from limner.flow.house import House
 from limner.flow.perform import Performed
 from limner.images import service as images
-from limner.images.models import Origin
+from limner.images.models import Origin, StoredImage
 from limner.jobs import service as jobs
 from limner.kit.ids import uuid7
 from limner.limits import service as limits
@@ -29,12 +33,13 @@ async def settle_well(house: House, *, task: Task, performed: Performed) -> int:
     Raises `TaskEnded` if the task was given up meanwhile.
     """
     now = house.clock.now()
-    charged = task.price * len(performed.images)
+    charged = task.price * performed.count
     book = _close_book(house, task, charged=charged)
     steps = [
-        tasks.succeed(id_=task.id, node_id=house.node_id, charged=charged, now=now),
-        images.add(task_id=task.id, account_id=task.account_id, origin=_origin(task), images=performed.images, now=now),
-        _note(house, task, status="succeeded", pictures=len(performed.images), charged=charged),
+        tasks.succeed(id_=task.id, node_id=house.node_id, charged=charged, outcome=performed.outcome, now=now),
+        *_pictures(house, task, performed.images),
+        _note(house, task, status="succeeded", pictures=performed.count, charged=charged),
+        *_attempts(house, task, performed.attempts),
         *_places(task),
         book,
         *_line(house, task),
@@ -42,23 +47,35 @@ async def settle_well(house: House, *, task: Task, performed: Performed) -> int:
     ]
     results = await house.database.together(*steps, order=(task.account_id, task.api_key_id))
     house.news.tell(task.id, "succeeded")
-    house.measures.task_ended(engine=task.engine, status="succeeded")
+    engine = performed.outcome.engine if performed.outcome else task.engine
+    house.measures.task_ended(engine=engine, status="succeeded")
     house.measures.charged(charged)
     free: int = results[steps.index(book)]
     return free
 
 
-async def settle_badly(house: House, task: Task, *, trouble: Problem, leftovers: bool) -> None:
+async def settle_badly(
+    house: House, task: Task, *, trouble: Problem, leftovers: bool, performed: Performed | None = None
+) -> None:
     """The task has nothing to show: charge nothing, keep the reason. `leftovers`: files of it may lie in storage.
 
-    Raises `TaskEnded` if the task was given up meanwhile.
+    `performed`: what was tried. Raises `TaskEnded` if the task was given up meanwhile.
     """
     async with house.database.statement() as tx:
-        await end_badly(tx, house, task=task, node_id=house.node_id, trouble=trouble, leftovers=leftovers)
+        await end_badly(
+            tx, house, task=task, node_id=house.node_id, trouble=trouble, leftovers=leftovers, performed=performed
+        )
 
 
 async def end_badly(
-    tx: Tx, house: House, *, task: Task, node_id: UUID | None, trouble: Problem, leftovers: bool
+    tx: Tx,
+    house: House,
+    *,
+    task: Task,
+    node_id: UUID | None,
+    trouble: Problem,
+    leftovers: bool,
+    performed: Performed | None = None,
 ) -> None:
     """The same, in a transaction that is open already. `node_id` None: whoever had it in hand is gone."""
     status: Literal["cancelled", "failed"] = "cancelled" if isinstance(trouble, TaskCancelled) else "failed"
@@ -69,10 +86,12 @@ async def end_badly(
             status=status,
             code=trouble.code,
             message=trouble.message,
+            outcome=performed.outcome if performed else None,
             leftovers=leftovers,
             now=house.clock.now(),
         ),
         _note(house, task, status=status, code=trouble.code),
+        *_attempts(house, task, performed.attempts if performed else ()),
         *_places(task),
         _close_book(house, task, charged=0),
         *_line(house, task),
@@ -95,6 +114,51 @@ async def settle_unbegun(house: House, task: Task, *, trouble: TaskCancelled) ->
         )
     house.news.tell(task.id, "cancelled")
     house.measures.task_ended(engine=task.engine, status="cancelled")
+
+
+async def pass_on(house: House, task: Task, *, performed: Performed) -> None:
+    """The task's next engine is on other nodes: put it into the queue for them. Whoever waits for it goes on waiting.
+
+    Raises `TaskEnded` if the task was given up meanwhile.
+    """
+    assert performed.passed_on is not None
+    assert performed.outcome is not None, "somebody was tried before"
+    async with house.database.transaction() as tx:
+        await tx.together(
+            tasks.pass_on(id_=task.id, node_id=house.node_id, engine=performed.passed_on, outcome=performed.outcome),
+            *_attempts(house, task, performed.attempts),
+            jobs.move(kind=paint_kind(performed.passed_on), subject_id=task.id, priority=task.priority),
+        )
+    house.news.tell(task.id, "queued")
+
+
+def _pictures(house: House, task: Task, stored: Sequence[StoredImage]) -> list[Step[Any]]:
+    if not stored:
+        return []
+    return [
+        images.add(
+            task_id=task.id,
+            account_id=task.account_id,
+            origin=_origin(task),
+            images=stored,
+            now=house.clock.now(),
+        )
+    ]
+
+
+def _attempts(house: House, task: Task, tried: Sequence[Attempt]) -> list[Step[Any]]:
+    if not tried:
+        return []
+    return [
+        attempts.note(
+            ids=[uuid7() for _ in tried],
+            task_id=task.id,
+            account_id=task.account_id,
+            model=task.model,
+            attempts=tried,
+            now=house.clock.now(),
+        )
+    ]
 
 
 def _origin(task: Task) -> Origin:

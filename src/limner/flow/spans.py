@@ -22,14 +22,14 @@ def calling_back(house: House, task: Task) -> AbstractContextManager[Span]:
 
 
 @contextmanager
-def painting(house: House, task: Task) -> Generator[None]:
+def painting(house: House, *, engine: str) -> Generator[None]:
     """An engine at work on a task."""
     started = time.perf_counter()
     try:
-        with house.tracer.span("engine paint", attributes={"limner.engine": task.engine}):
+        with house.tracer.span("engine paint", attributes={"limner.engine": engine}):
             yield
     finally:
-        house.measures.painted(engine=task.engine, seconds=time.perf_counter() - started)
+        house.measures.painted(engine=engine, seconds=time.perf_counter() - started)
 
 
 def _about(house: House, task: Task, name: str, *, kind: Kind) -> AbstractContextManager[Span]:

@@ -11,6 +11,7 @@ import logging
 from datetime import timedelta
 from typing import Final
 
+from limner.attempts import service as attempts
 from limner.domain.claim import CLAIMS_LIVE
 from limner.domain.problem import Problem
 from limner.flow.admit import line_of, paint_kind
@@ -26,12 +27,14 @@ from limner.jobs import service as jobs
 from limner.kit.clock import SteadyClock
 from limner.kit.logs import event
 from limner.logins import service as logins
+from limner.moderation import service as moderation
 from limner.tasks import service as tasks
 from limner.tasks.models import Task
 from limner.usage import service as usage
 
 _log = logging.getLogger(__name__)
 _BATCH: Final = 100
+_ATTEMPTS_KEPT: Final = timedelta(days=90)
 _STRANDED_AFTER_LEASES: Final = 3
 
 
@@ -71,6 +74,8 @@ async def tidy(house: House) -> None:
         await inboxes.sweep(tx, now=house.clock.now())
         await usage.tidy(tx, now=house.clock.now())
         await images.forget_shares(tx, before=house.clock.now())
+        await attempts.tidy(tx, before=house.clock.now() - _ATTEMPTS_KEPT)
+        await moderation.tidy(tx, before=house.clock.now() - house.verdicts_kept)
         await logins.tidy(tx, idle=house.accounts_policy.session_idle, now=house.clock.now())
 
 

@@ -11,13 +11,13 @@ from uuid import UUID
 from limner.db.steps import FORGIVING
 from limner.domain.problem import Problem
 from limner.domain.spec import Spec
-from limner.engines import EngineBusy
+from limner.engines import EngineBusy, EngineUnavailable
 from limner.flow import spans
 from limner.flow.generate import Broken, log_failure, may_lie_about, settled
 from limner.flow.hands import Hand, TaskCancelled
 from limner.flow.house import House
 from limner.flow.perform import Performed, perform
-from limner.flow.settle import settle_badly
+from limner.flow.settle import pass_on, settle_badly
 from limner.kit.logs import event
 from limner.storage import StorageFailed
 from limner.tasks import service as tasks
@@ -25,6 +25,7 @@ from limner.tasks.models import Task
 
 _log = logging.getLogger(__name__)
 _BUSY_SECONDS = 2.0
+_BUSY_SECONDS_MAX = 60.0
 
 
 async def work(house: House, *, task_id: UUID) -> float | None:
@@ -81,7 +82,10 @@ async def _worked(house: House, task: Task, hand: Hand) -> float | None:
         broken = Broken("something went wrong on the server; nothing was charged")
         await _ended(house, task, trouble=broken, leftovers=True)
         return None
-    if not performed.images:
+    if performed.passed_on:
+        await pass_on(house, task, performed=performed)
+        return None
+    if not performed.count:
         return await _came_to_nothing(house, task, performed)
     await settled(house, task=task, performed=performed)
     event(
@@ -89,7 +93,7 @@ async def _worked(house: House, task: Task, hand: Hand) -> float | None:
         "task.finished",
         task_id=task.id,
         model=task.model,
-        pictures=len(performed.images),
+        pictures=performed.count,
         wanted=spec.n,
         seconds=time.perf_counter() - started,
         trace_id=task.trace_id,
@@ -100,16 +104,18 @@ async def _worked(house: House, task: Task, hand: Hand) -> float | None:
 async def _came_to_nothing(house: House, task: Task, performed: Performed) -> float | None:
     trouble = performed.trouble
     assert trouble is not None
-    passes = isinstance(trouble, (EngineBusy, StorageFailed))
+    passes = isinstance(trouble, (EngineBusy, EngineUnavailable, StorageFailed))
     if passes and (isinstance(trouble, EngineBusy) or task.begun < house.queue_policy.attempts_max):
         await _hand_back(house, task, counts=not isinstance(trouble, EngineBusy))
-        return _BUSY_SECONDS
-    await _ended(house, task, trouble=trouble, leftovers=may_lie_about(performed))
+        return min(max(_BUSY_SECONDS, trouble.retry_after_seconds or 0.0), _BUSY_SECONDS_MAX)
+    await _ended(house, task, trouble=trouble, leftovers=may_lie_about(performed), performed=performed)
     return None
 
 
-async def _ended(house: House, task: Task, *, trouble: Problem, leftovers: bool) -> None:
-    await settle_badly(house, task, trouble=trouble, leftovers=leftovers)
+async def _ended(
+    house: House, task: Task, *, trouble: Problem, leftovers: bool, performed: Performed | None = None
+) -> None:
+    await settle_badly(house, task, trouble=trouble, leftovers=leftovers, performed=performed)
     log_failure(trouble, task=task)
     house.tracer.fail(trouble.code)
 

@@ -12,7 +12,7 @@ Shape = Literal["square", "wide", "tall"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredImage:
-    """A picture that lies in storage under `storage_key`."""
+    """A picture that lies in storage under `storage_key`. `seed` None: its engine knows none."""
 
     index: int
     storage_key: str
@@ -20,7 +20,7 @@ class StoredImage:
     bytes: int
     width: int
     height: int
-    seed: int
+    seed: int | None
     revised_prompt: str
 
 

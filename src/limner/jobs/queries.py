@@ -8,6 +8,8 @@ SUBMIT: Final = "jobs_submit({}, {}, {}, {}, {}, {})"
 
 LEAVE: Final = "jobs_leave({}, {})"
 
+MOVE: Final = "jobs_move({}, {}, {})"
+
 WITHDRAW: Final = "jobs_withdraw({}, {})"
 
 TOO_MANY_WAITING: Final = "LM006"

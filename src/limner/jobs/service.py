@@ -54,6 +54,11 @@ def leave(*, subject_id: UUID, width: int) -> Step[None]:
     return Step(call=queries.LEAVE, arguments=(subject_id, width), read=nothing)
 
 
+def move(*, kind: str, subject_id: UUID, priority: int = 0) -> Step[None]:
+    """The subject's job becomes one of another kind; if it has none, it gets one. Its place in its line stays."""
+    return Step(call=queries.MOVE, arguments=(subject_id, kind, priority), read=nothing)
+
+
 def withdraw(*, subject_id: UUID, width: int) -> Step[None]:
     """Take back a job that nobody has begun, and leave its line."""
     return Step(call=queries.WITHDRAW, arguments=(subject_id, width), read=nothing)

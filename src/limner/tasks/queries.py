@@ -14,9 +14,11 @@ BEGIN: Final = "tasks_begin({}, {}, {}, {})"
 
 HAND_BACK: Final = "tasks_hand_back({}, {}, {})"
 
-SUCCEED: Final = "tasks_succeed({}, {}, {}, {})"
+SUCCEED: Final = "tasks_succeed({}, {}, {}, {}, {})"
 
-FAIL: Final = "tasks_fail({}, {}, {}, {}, {}, {}, {})"
+FAIL: Final = "tasks_fail({}, {}, {}, {}, {}, {}, {}, {})"
+
+PASS_ON: Final = "tasks_pass_on({}, {}, {}, {})"
 
 CANCEL_QUEUED: Final = "tasks_cancel_queued({}, {}, {}, {})"
 
@@ -28,7 +30,7 @@ CHANNEL: Final = "limner_tasks"
 _COLUMNS: Final = (
     "id, account_id, api_key_id, trace_id, kind, prefix, model, engine, request, spec, as_links, price, held, charged,"
     " is_async, has_job, priority, callback_line, status, begun, progress, node_id, lease_until, error_code, error_message, created_at,"
-    " started_at, finished_at, cancel_asked_at, expired_at"
+    " started_at, finished_at, cancel_asked_at, expired_at, outcome"
 )
 
 EXTEND_LEASES: Final = """
@@ -74,6 +76,7 @@ ORDER BY id LIMIT $3
 FORGET_WORDS: Final = """
 UPDATE tasks SET
     request = request - ARRAY['user', 'safety_identifier'] || '{"prompt": ""}'::jsonb,
+    spec = spec - 'user',
     expired_at = CASE WHEN status = 'succeeded' THEN coalesce(expired_at, $2) ELSE expired_at END
 WHERE id = $1
 """
@@ -169,11 +172,11 @@ FROM unnest($1::uuid[]) AS a (id)
 CROSS JOIN LATERAL (SELECT created_at FROM tasks WHERE account_id = a.id ORDER BY id DESC LIMIT 1) AS t
 """
 
-# Each half has an index of its own by the time at which tasks ended.
+# Each half has an index of its own by the time at which tasks ended. Who painted it may not be who was to.
 ENDED_SINCE: Final = """
-SELECT engine, 'succeeded' AS status, count(*) AS count,
+SELECT coalesce(outcome ->> 'engine', engine) AS engine, 'succeeded' AS status, count(*) AS count,
     avg(extract(epoch FROM finished_at - started_at))::float8 AS seconds
-FROM tasks WHERE status = 'succeeded' AND expired_at IS NULL AND finished_at >= $1 GROUP BY engine
+FROM tasks WHERE status = 'succeeded' AND expired_at IS NULL AND finished_at >= $1 GROUP BY 1
 UNION ALL
 SELECT engine, 'failed', count(*), NULL FROM tasks WHERE status = 'failed' AND finished_at >= $1 GROUP BY engine
 """

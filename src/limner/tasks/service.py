@@ -13,7 +13,7 @@ from limner.db.steps import Step, nothing
 from limner.domain.claim import CLAIMS_LIVE, Claim
 from limner.domain.problem import IdempotencyKeyReused, Problem
 from limner.tasks import queries
-from limner.tasks.models import Ended, Filter, Holder, Task
+from limner.tasks.models import Ended, Filter, Holder, Outcome, Task
 
 CHANNEL: Final = queries.CHANNEL
 _ID_DIGITS: Final = 32
@@ -121,10 +121,26 @@ def hand_back(*, id_: UUID, node_id: UUID, counts: bool) -> Step[None]:
     )
 
 
-def succeed(*, id_: UUID, node_id: UUID, charged: int, now: datetime) -> Step[None]:
+def pass_on(*, id_: UUID, node_id: UUID, engine: str, outcome: Outcome) -> Step[None]:
+    """Let another engine have a task in this node's hands, through the queue; its job is to be submitted beside this.
+
+    Refused with `TaskEnded` if it is not in this node's hands any more.
+    """
+    return Step(
+        call=queries.PASS_ON,
+        arguments=(id_, node_id, engine, outcome.to_json()),
+        read=nothing,
+        refusals=_ONLY_WHILE_RUNNING,
+    )
+
+
+def succeed(*, id_: UUID, node_id: UUID, charged: int, outcome: Outcome | None, now: datetime) -> Step[None]:
     """End a task in this node's hands well. Refused with `TaskEnded` if it is not in them any more."""
     return Step(
-        call=queries.SUCCEED, arguments=(id_, node_id, charged, now), read=nothing, refusals=_ONLY_WHILE_RUNNING
+        call=queries.SUCCEED,
+        arguments=(id_, node_id, charged, outcome.to_json() if outcome else None, now),
+        read=nothing,
+        refusals=_ONLY_WHILE_RUNNING,
     )
 
 
@@ -135,6 +151,7 @@ def fail(
     status: Literal["failed", "cancelled"] = "failed",
     code: str,
     message: str,
+    outcome: Outcome | None = None,
     leftovers: bool,
     now: datetime,
 ) -> Step[None]:
@@ -144,7 +161,7 @@ def fail(
     """
     return Step(
         call=queries.FAIL,
-        arguments=(id_, node_id, status, code, message, leftovers, now),
+        arguments=(id_, node_id, status, code, message, outcome.to_json() if outcome else None, leftovers, now),
         read=nothing,
         refusals=_ONLY_WHILE_RUNNING,
     )
@@ -300,10 +317,11 @@ async def counts(tx: Tx) -> list[tuple[str, str, int, datetime]]:
 
 def _task(row: Row) -> Task:
     values = {name: value for name, value in row.items() if name in _FIELDS}
-    return Task(**values, choices=row["spec"] or {})
+    outcome = row["outcome"]
+    return Task(**values, choices=row["spec"] or {}, outcome=Outcome.from_json(outcome) if outcome else None)
 
 
-_FIELDS: Final = frozenset(Task.__dataclass_fields__) - {"choices"}
+_FIELDS: Final = frozenset(Task.__dataclass_fields__) - {"choices", "outcome"}
 
 # for overviews -----------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 import limner
 from limner.flow.house import House
 from limner.web import files, inbox, operate
-from limner.web.console import assets, pages
+from limner.web.console import assets, pages, verify
 from limner.web.console.trouble import told
 from limner.web.dialects.images import openapi
 from limner.web.dialects.images import routes as images_routes
@@ -45,7 +45,7 @@ def make_app(house: House, *, body_bytes_max: int) -> ASGIApp:
         house=house,
         body_bytes_max=body_bytes_max,
         quiet=operate.PATHS | {assets.ROUTE, assets.ICON},
-        larger=inbox.LARGER,
+        larger={**inbox.LARGER, **verify.LARGER},
         tells=told,
     )
 

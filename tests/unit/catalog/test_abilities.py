@@ -218,3 +218,29 @@ def test_the_operator_s_model_has_its_one_price() -> None:
     lines = record(catalog_of(engine="fake", custom=[custom]).model("ours")).price_lines
 
     assert {line.micro_credits for line in lines} == {7}
+
+
+# what engines take beyond a profile --------------------------------------------------------------------------------------
+
+
+def test_what_the_engine_takes_beside_comes_last_by_name() -> None:
+    takes = abilities(MODELS["dall-e-3"], formats=ENGINES[0], extras=("steps", "seed", "cfg"))
+
+    assert [parameter.name for parameter in takes.parameters][-2:] == ["cfg", "steps"]
+    assert {parameter.kind for parameter in takes.parameters[-2:]} == {"loose"}
+    assert takes.parameter("seed") is not None
+
+
+@pytest.mark.parametrize("extras", [(), ("seed",), ("steps",), ("steps", "seed", "moderation")])
+@pytest.mark.parametrize("model", ONE_OF_EACH_PROFILE, ids=lambda model: model.profile.name)
+def test_the_record_knows_what_the_rules_know_of_an_engine_s_own(model: Model, extras: tuple[str, ...]) -> None:
+    takes = abilities(model, formats=ENGINES[0], extras=extras)
+    for name, value in {"seed": 7, "moderation": "low", "style": "vivid", "steps": [1, {"a": 2.5}], "cfg": 1}.items():
+        known = {name: value} if name in FOREIGN else {}
+        ask = Ask(**{"prompt": "x", "model": model.name, **known}, extras={} if known else {name: value})  # type: ignore[arg-type]
+        try:
+            rules.spec_for(ask, model=model, extras=extras)
+            accepted = True
+        except Problem:
+            accepted = False
+        assert takes.takes({"prompt": "x", name: value}) == accepted, name  # type: ignore[dict-item]

@@ -65,6 +65,7 @@ def test_what_is_not_given_is_chosen(profile: str) -> None:
         output_format=OutputFormat.PNG,
         output_compression=100,
         seed=None,
+        model=profile,
     )
 
 
@@ -334,3 +335,68 @@ def test_the_profiles_are_sound(profile: str) -> None:
     assert {"model", "prompt", "n", "size", "quality", "response_format"} <= it.parameters
     assert isinstance(it.sizes, FreeSizes) or it.default_size in it.sizes
     assert set(it.output_formats) <= {form.value for form in OutputFormat}
+
+
+# what engines take beyond a profile --------------------------------------------------------------------------------------
+
+
+def with_extras(profile: str, *names: str, **given: Any) -> Spec:
+    known = {name: value for name, value in given.items() if name in EXAMPLES}
+    extras = {name: value for name, value in given.items() if name not in EXAMPLES}
+    ask = Ask(**{"prompt": "an otter", "model": profile, **known}, extras=extras)
+    return spec_for(ask, model=model(profile), extras=names)
+
+
+@pytest.mark.parametrize("profile", NAMES)
+def test_what_the_engine_takes_is_handed_to_it_as_it_came(profile: str) -> None:
+    made = with_extras(profile, "steps", "loras", steps=4, loras=[{"name": "ink", "weight": 0.5}])
+
+    assert made.extras == {"steps": 4, "loras": [{"name": "ink", "weight": 0.5}]}
+
+
+@pytest.mark.parametrize("profile", NAMES)
+def test_what_it_does_not_take_is_refused_by_name(profile: str) -> None:
+    with pytest.raises(UnknownParameter, match=f"the model '{profile}' has no parameter 'cfg'") as caught:
+        with_extras(profile, "steps", steps=4, cfg=1)
+    assert caught.value.param == "cfg"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("step", "'steps'"), ("promts", "'prompt'"), ("callbackurl", "'callback_url'"), ("zzz", None)]
+)
+def test_a_name_that_was_misspelt_is_told_with_the_nearest(typed: str, meant: str | None) -> None:
+    with pytest.raises(UnknownParameter) as caught:
+        with_extras("dall-e-3", "steps", **{typed: 1})
+    assert ("leave it out" if meant is None else f"did you mean {meant}?") in caught.value.message
+
+
+def test_a_seed_is_for_engines_that_have_one() -> None:
+    assert with_extras("dall-e-3", "seed", seed=7).seed == 7
+    with pytest.raises(UnknownParameter, match="no parameter 'seed'"):
+        with_extras("dall-e-3", "steps", seed=7)
+
+
+def test_the_caller_s_own_words_go_along() -> None:
+    made = spec("gpt-image-2.5", quality="xhigh", size="1536x1024", moderation="low", user="u-1")
+    newer = spec("gpt-image-2.5", user="u-1", safety_identifier="s-1")
+    nothing = spec("gpt-image-2.5", moderation="auto", size="auto", quality="auto")
+
+    assert (made.model, made.quality_word, made.size_word) == ("gpt-image-2.5", "xhigh", "1536x1024")
+    assert (made.moderation, made.user, newer.user) == ("low", "u-1", "s-1")
+    assert nothing == spec("gpt-image-2.5")
+    assert (nothing.moderation, nothing.user) == (None, None)
+
+
+def test_a_spec_with_extras_is_kept_and_comes_back() -> None:
+    made = with_extras("open", "steps", steps=4, quality="auto")
+
+    assert Spec.of(prompt=made.prompt, choices=made.choices()) == made
+
+
+def test_a_request_comes_back_from_how_it_is_kept() -> None:
+    asked = Ask(prompt="an otter", model="open", n=2, seed=0, extras={"steps": 4, "size_hint": {"a": [1]}})
+
+    assert asked.given() == {
+        "prompt": "an otter", "model": "open", "n": 2, "seed": 0, "steps": 4, "size_hint": {"a": [1]},
+    }  # fmt: skip
+    assert Ask.of(asked.given()) == asked

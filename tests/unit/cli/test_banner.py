@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from limner.cli.parts.banner import Banner, WorkerBanner
+from limner.domain.choice import Choice
 
 BANNER = Banner(
     url="http://127.0.0.1:8000",
@@ -65,6 +66,18 @@ def test_it_says_who_may_be_called_back_and_who_performs() -> None:
     text = click.unstyle(replace(BANNER, calls_itself=False, is_performed_here=False).text())
     assert "Callbacks" not in text
     assert "  Engine     illustrator, run by `limner worker` alone" in text
+
+
+def test_it_says_which_engine_was_chosen_and_how_to_have_another() -> None:
+    chosen = Choice(engine="openai", place="api.openai.com", why="OPENAI_API_KEY is set", is_plain=False)
+    lines = click.unstyle(replace(BANNER, engine="openai", choice=chosen).text()).splitlines()
+    at = lines.index("  Engine     openai at api.openai.com, since OPENAI_API_KEY is set")
+    assert lines[at + 1] == '             (another: set catalog.engine = "illustrator")'
+    plain = Choice(engine="illustrator", why="neither OPENAI_API_KEY nor a GPU model is here")
+    text = click.unstyle(replace(BANNER, choice=plain, is_performed_here=False).text())
+    assert "  Engine     illustrator, since neither OPENAI_API_KEY nor a GPU model is here\n" in text
+    assert "(run by `limner worker` alone)" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_workers_banner_says_what_it_does_and_how_to_stop_it() -> None:

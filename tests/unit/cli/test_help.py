@@ -29,7 +29,9 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     usage, _, sentence = answer.output.splitlines()[:3]
     assert usage.startswith(" ".join(("Usage: limner", *path)))
     assert sentence.strip()
-    assert "..." not in answer.output.replace("COMMAND ...", "").replace("TASK...", ""), "a sentence was cut short"
+    assert "..." not in answer.output.replace("COMMAND ...", "").replace("TASK...", "").replace("FILE...", ""), (
+        "a sentence was cut short"
+    )
 
 
 def test_the_version_is_told() -> None:

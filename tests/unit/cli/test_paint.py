@@ -6,7 +6,7 @@ import pytest
 
 from limner.cli import run
 
-FAKE = '[catalog]\nengine = "fake"\n'
+FAKE = '[catalog]\nengine = "fake"\n[catalog.models.illustrator]\nengine = "fake"\n'
 
 
 @pytest.fixture

@@ -10,14 +10,19 @@ import pytest
 from limner.cli.parts.names import shorter
 from limner.cli.parts.table import cut, plain, table, width
 from limner.domain.ask import Ask
+from limner.engines import EngineTimeout
 from limner.flow.admit import Callback, Terms
+from limner.flow.deliver import Delivery
 from limner.flow.house import House
 from limner.flow.submit import submit
 from limner.kit.ids import uuid7
 from limner.tasks.models import Task
+from support.asks import paint
 from support.console import PUBLIC_URL, Console
+from support.painters import Breaking, Painter
 from support.people import Person, join
 from support.workers import at_work, ended
+from unit.flow.test_chain import with_chain
 
 NASTY = "two otters\x1b[2J in the rain\nand a third"
 
@@ -115,6 +120,27 @@ def test_a_task_that_is_done_is_shown_with_links_that_are_signed_now(console: Co
     record = console.limner("tasks", "show", short, "--json").json()
     assert record["request"] == {"prompt": "An otter", "model": "dall-e-2", "n": 2}
     assert [picture["width"] for picture in record["pictures"]] == [1024, 1024]
+
+
+async def _in_vain(house: House) -> Delivery:
+    trouble = EngineTimeout("slow", said="gateway \x1b[2Jtime-out", part="main", lost_pictures=2)
+    house = with_chain(house, {"openai": Breaking(trouble), "gpu": Painter()})
+    return await paint(house, await join(house, "grace"))
+
+
+def test_a_task_says_who_painted_it_and_who_was_tried_before_in_its_own_words(console: Console) -> None:
+    task_id = str(console.inside(_in_vain).result.task_id)
+
+    said = console.limner("tasks", "show", task_id).out
+
+    assert re.search(r"Painted by +gpu\n", said)
+    words = " ".join(said.split())
+    assert re.search(r"openai/main: timeout after \S+ s, 2 pictures charged and lost: gateway �\[2Jtime-out", words)
+    assert "painted by the engine gpu in place of openai (timeout)" in words
+    record = console.limner("tasks", "show", task_id, "--json").json()
+    assert record["performed_by"] == {"engine": "gpu", "part": None}
+    (tried,) = record["tried"]
+    assert (tried["cause"], tried["lost_pictures"], tried["part"]) == ("timeout", 2, "main")
 
 
 def test_a_task_that_waits_is_shown_with_its_place_and_its_callback(console: Console, scene: Scene) -> None:

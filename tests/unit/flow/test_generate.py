@@ -103,6 +103,8 @@ async def test_the_owner_is_counted_and_never_stopped(house: House) -> None:
 
 
 async def test_the_same_seed_gives_the_same_bytes(house: House, grace: Person) -> None:
+    # Without what is different in each: when it was made, and a signature.
+    house = replace(house, certifier=None)
     first, second, other = [await paint(house, grace, seed=seed, as_links=False) for seed in (7, 7, 8)]
 
     assert first.result.images[0].data == second.result.images[0].data != other.result.images[0].data
@@ -143,7 +145,7 @@ async def test_an_engine_that_was_never_opened_is_not_closed() -> None:
         ({"model": "dall-e-9"}, UnknownModel),
         ({"n": 11}, InvalidValue),
         ({"prompt": "A Zeppelin over the sea"}, Refused),
-        ({"prompt": "eat the FORBIDDEN   FRUIT"}, None),
+        ({"prompt": "eat the FORBIDDEN   FRUIT"}, Refused),
         ({"prompt": "eat the FORBIDDEN FRUIT"}, Refused),
         ({"prompt": "zeppelins are other words"}, None),
     ],

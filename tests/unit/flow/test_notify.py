@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import hmac
+import io
 import logging
 import secrets as noise_source
 import socket
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from standardwebhooks import Webhook, WebhookVerificationError
 from typing_extensions import override
 
@@ -169,6 +172,14 @@ def in_present(house: House) -> House:
 # what is told ------------------------------------------------------------------------------------------------------------
 
 
+def pixels(picture: dict[str, str]) -> bytes | None:
+    """Of a picture in an answer, if it is in there."""
+    if "b64_json" not in picture:
+        return None
+    with Image.open(io.BytesIO(base64.b64decode(picture["b64_json"]))) as opened:
+        return opened.tobytes()
+
+
 @pytest.mark.parametrize("prefix", ["/openai", "/v1"])
 @pytest.mark.parametrize("response_format", ["url", "b64_json"])
 async def test_a_success_is_the_synchronous_answer_in_an_envelope(
@@ -195,7 +206,8 @@ async def test_a_success_is_the_synchronous_answer_in_an_envelope(
     assert [list(picture) for picture in data["data"]] == [list(picture) for picture in answered["data"]]
     for there, here in zip(data["data"], answered["data"], strict=True):
         assert there["revised_prompt"] == here["revised_prompt"]
-        assert there.get("b64_json") == here.get("b64_json")
+        # Signed one by one: the same pixels, under a signature each.
+        assert pixels(there) == pixels(here)
     if response_format == "url":
         async with wire.client_of(house) as client:
             for picture in data["data"]:
@@ -250,7 +262,7 @@ async def test_ten_megabytes_of_pictures_arrive_whole(house: House, ada: Person)
 
     (heard,) = receiver.heard
     assert len(heard.body) > 10_000_000
-    assert [len(picture["b64_json"]) for picture in heard.told["data"]["data"]] == [5_333_336, 5_333_336]
+    assert all(len(picture["b64_json"]) >= 5_333_336 for picture in heard.told["data"]["data"])
     assert Webhook(await secret_of(house, ada)).verify(heard.body, dict(heard.headers)) == heard.told
     assert (await message_of(house, task)).status == "delivered"
 

@@ -94,7 +94,9 @@ async def test_a_synchronous_request_is_one_trace_under_its_own_id(
         ("POST /v1/images/generations", None),
         ("task perform", "POST /v1/images/generations"),
         ("engine paint", "task perform"),
+        ("picture certify", "engine paint"),
         ("storage put", "engine paint"),
+        ("picture certify", "engine paint"),
         ("storage put", "engine paint"),
     ]
     assert {span.trace_id.hex() for span in found} == {UUID(answer.headers["x-request-id"]).hex}
@@ -163,7 +165,7 @@ async def test_requests_at_the_same_time_keep_their_traces_apart(
 
     found = await spans(tracer, collector)
     by_trace = {UUID(answer.headers["x-request-id"]).hex: answer.json()["task_id"] for answer in answers}
-    assert len(found) == 5 * 4
+    assert len(found) == 5 * 5
     assert {s.trace_id.hex(): attributes(s)["limner.task_id"] for s in found if s.name == "task perform"} == by_trace
 
 
@@ -183,6 +185,7 @@ async def test_a_task_that_a_worker_performs_joins_the_request_s_trace_and_so_do
         ("POST /v1/images/generations", None),
         ("task perform", None),
         ("engine paint", "task perform"),
+        ("picture certify", "engine paint"),
         ("storage put", "engine paint"),
         ("callback", None),
     }

@@ -78,7 +78,7 @@ async def begin(house: House, task: Task, *, node_id: UUID | None = None) -> Tas
 
 
 async def succeed(house: House, task: Task, *, charged: int = 3) -> None:
-    step = tasks.succeed(id_=task.id, node_id=house.node_id, charged=charged, now=house.clock.now())
+    step = tasks.succeed(id_=task.id, node_id=house.node_id, charged=charged, outcome=None, now=house.clock.now())
     await house.database.together(step, order=())
 
 

@@ -112,11 +112,11 @@ async def test_a_wrong_type_is_named_with_the_right_one(
     [
         ("promt", "did you mean 'prompt'?"),
         ("Prompt", "did you mean 'prompt'?"),
-        ("numbers", "there is no parameter 'numbers'"),
-        ("negative_prompt", "there is no parameter 'negative_prompt'"),
-        ("async_", "there is no parameter 'async_'"),
+        ("numbers", "has no parameter 'numbers': leave it out"),
+        ("negative_prompt", "has no parameter 'negative_prompt'"),
+        ("async_", "has no parameter 'async_': did you mean 'async'?"),
         ("", "there is no parameter ''"),
-        ("__class__", "there is no parameter '__class__'"),
+        ("__class__", "has no parameter '__class__'"),
     ],
 )
 async def test_an_unknown_parameter_is_named(house: House, grace: Person, name: str, hint: str) -> None:

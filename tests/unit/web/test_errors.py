@@ -17,8 +17,16 @@ from pydantic import SecretStr
 from limner import config, storage
 from limner.accounts import service as accounts
 from limner.bootstrap import opened_database
-from limner.engines import EngineBusy, EngineFailed
-from limner.engines.illustrator.pool import EngineTimeout
+from limner.engines import (
+    EngineBusy,
+    EngineCannot,
+    EngineFailed,
+    EngineQuota,
+    EngineRefused,
+    EngineTimeout,
+    EngineTrouble,
+    EngineUnavailable,
+)
 from limner.flow.cancel import cancel
 from limner.flow.generate import Interrupted
 from limner.flow.house import House
@@ -53,6 +61,8 @@ TOLD: dict[str, tuple[int, str, int, str, str]] = {
     "unknown_path": (400, "api_not_implemented", 404, "unknown_url", INVALID),
     "wrong_method": (405, "api_not_implemented", 405, "method_not_allowed", INVALID),
     "refused": (403, "forbidden", 400, "content_policy_violation", INVALID),
+    "moderation_blocked": (403, "forbidden", 400, "moderation_blocked", IMAGE),
+    "engine_refused": (403, "forbidden", 400, "content_policy_violation", INVALID),
     "too_many_requests": (429, "too_many_requests", 429, "rate_limit_exceeded", RATE),
     "too_many_at_once": (429, "too_many_requests", 429, "rate_limit_exceeded", RATE),
     "credits_used_up": (403, "used_up", 429, "insufficient_quota", QUOTA),
@@ -60,6 +70,9 @@ TOLD: dict[str, tuple[int, str, int, str, str]] = {
     "engine_busy": (503, "busy", 503, "server_is_overloaded", OVERLOADED),
     "engine_failed": (500, "api_error", 500, "engine_failed", SERVER),
     "engine_timeout": (504, "timeout", 504, "timeout", SERVER),
+    "engine_unavailable": (503, "busy", 503, "service_unavailable", OVERLOADED),
+    "engine_quota": (503, "busy", 503, "service_unavailable", OVERLOADED),
+    "engine_cannot": (400, "bad_request", 400, "invalid_value", IMAGE),
     "timed_out": (504, "timeout", 504, "timeout", SERVER),
     "still_under_way": (504, "timeout", 504, "timeout", SERVER),
     "storage_failed": (500, "api_error", 500, "storage_failed", SERVER),
@@ -104,6 +117,8 @@ TOLD_ELSEWHERE |= {"identity_taken", "no_such_identity"}
 # Of the management API (tests/unit/web/test_management*.py).
 TOLD_ELSEWHERE |= {"no_platform_token", "unknown_platform_token", "expired_platform_token", "no_such_platform_token"}
 TOLD_ELSEWHERE |= {"too_many_platform_tokens", "key_manages_nothing", "token_paints_nothing", "no_such_record"}
+# Of moderation (tests/unit/web/test_moderation.py, tests/unit/flow/test_moderate.py).
+TOLD_ELSEWHERE |= {"moderation_unavailable", "no_such_rule", "rule_exists", "too_many_rules"}
 
 SCENES: dict[str, Scene] = {}
 
@@ -201,6 +216,11 @@ async def refused(house: House, prefix: str) -> httpx2.Response:
 
 
 @scene
+async def moderation_blocked(house: House, prefix: str) -> httpx2.Response:
+    return await ask(house, await join(house, "grace"), prefix=prefix, model="gpt-image-1", prompt="a zeppelin")
+
+
+@scene
 async def too_many_requests(house: House, prefix: str) -> httpx2.Response:
     grace = await join(house, "grace", requests_per_minute=1)
     await ask(house, grace, prefix=prefix)
@@ -246,6 +266,30 @@ async def engine_failed(house: House, prefix: str) -> httpx2.Response:
 async def engine_timeout(house: House, prefix: str) -> httpx2.Response:
     painter = Breaking(EngineTimeout("the picture took longer than it may"))
     return await ask(with_painter(house, painter), await join(house, "grace"), prefix=prefix)
+
+
+async def broken_by(house: House, prefix: str, trouble: EngineTrouble) -> httpx2.Response:
+    return await ask(with_painter(house, Breaking(trouble)), await join(house, "grace"), prefix=prefix)
+
+
+@scene
+async def engine_unavailable(house: House, prefix: str) -> httpx2.Response:
+    return await broken_by(house, prefix, EngineUnavailable("nobody who could paint this can be reached"))
+
+
+@scene
+async def engine_quota(house: House, prefix: str) -> httpx2.Response:
+    return await broken_by(house, prefix, EngineQuota("the means with the upstream are used up"))
+
+
+@scene
+async def engine_refused(house: House, prefix: str) -> httpx2.Response:
+    return await broken_by(house, prefix, EngineRefused("the upstream will not paint this prompt", param="prompt"))
+
+
+@scene
+async def engine_cannot(house: House, prefix: str) -> httpx2.Response:
+    return await broken_by(house, prefix, EngineCannot("it paints no picture of this size", param="size"))
 
 
 @scene
@@ -377,7 +421,9 @@ async def test_what_callers_are_told(house: House, code: str, prefix: str) -> No
 
     vendor_status, vendor_code, openai_status, openai_code, type_ = TOLD[code]
     if prefix == "/openai":
-        assert_told(answer, status=vendor_status, code=vendor_code, type_=type_)
+        # The vendor knows no such difference between families of models.
+        kind = INVALID if code == "moderation_blocked" else type_
+        assert_told(answer, status=vendor_status, code=vendor_code, type_=kind)
     else:
         assert_told(answer, status=openai_status, code=openai_code, type_=type_)
     async with house.database.statement() as tx:

@@ -31,7 +31,7 @@ from support.workers import at_work, ended, submitted
 
 FIELDS = {
     "id", "task_id", "object", "status", "kind", "model", "created_at", "started_at", "finished_at", "progress", "queue",
-    "request", "result", "deleted", "error", "cost", "trace_id", "callback", "urls",
+    "request", "performed_by", "tried", "warnings", "result", "deleted", "error", "cost", "trace_id", "callback", "urls",
 }  # fmt: skip
 NOON = 1795348800.0
 
@@ -81,6 +81,9 @@ async def test_a_queued_task(house: House, grace: Person, prefix: str) -> None:
         "progress": 0.0,
         "queue": {"ahead": 1, "estimated_seconds": None},
         "request": {"prompt": "A cute baby sea otter", "model": "dall-e-2", "n": 2, "size": "256x256"},
+        "performed_by": None,
+        "tried": [],
+        "warnings": [],
         "result": None,
         "deleted": 0,
         "error": None,

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 import limner
+from limner.domain.choice import Choice
 
 _LABEL_WIDTH = 11
 _EXAMPLE = {"model": "dall-e-3", "prompt": "A cute baby sea otter"}
@@ -21,7 +22,7 @@ class Banner:
     """Everything there is to say.
 
     `secret` None: this data folder does not know the owner's key. `welcome`: where the owner sets a password, as long as
-    there is none. `is_performed_here`: the engine, else by workers.
+    there is none. `choice`: how `engine` was chosen, None: the settings say. `is_performed_here`: the engine, else by workers.
     `calls_itself`: callbacks may go to this machine without anybody having said so. Each line of a warning has 70
     characters at most.
     """
@@ -37,6 +38,7 @@ class Banner:
     calls_itself: bool
     warnings: tuple[str, ...]
     welcome: str | None = None
+    choice: Choice | None = None
 
     def text(self) -> str:
         """The banner, with colours; whoever prints it takes them off where they are not wanted."""
@@ -71,9 +73,19 @@ class Banner:
             yield _fact("", "`limner keys create` makes another")
         yield _fact("Data", str(self.data_dir))
         yield _fact("Database", self.database)
-        yield _fact("Engine", self.engine if self.is_performed_here else f"{self.engine}, run by `limner worker` alone")
+        yield from self._engine()
         if self.calls_itself:
             yield _fact("Callbacks", "may go to this machine too, since nobody else can reach it")
+
+    def _engine(self) -> Iterator[str]:
+        if self.choice is None:
+            alone = "" if self.is_performed_here else ", run by `limner worker` alone"
+            yield _fact("Engine", self.engine + alone)
+            return
+        yield _fact("Engine", self.choice.sentence)
+        yield _fact("", f"({self.choice.override})")
+        if not self.is_performed_here:
+            yield _fact("", "(run by `limner worker` alone)")
 
     def _curl(self) -> str:
         # From the first column, the key in the last line: so that its 80 characters fit.

@@ -24,20 +24,34 @@ class Given:
     data_dir: Path | None = None
     flags: dict[str, object] = field(default_factory=dict)
 
-    def load(self, flags: Mapping[str, object] | None = None) -> Loaded:
-        """The settings in force, and where they come from. Raises `SettingsError`."""
+    def load(self, flags: Mapping[str, object] | None = None, *, looks: bool = False) -> Loaded:
+        """The settings in force, and where they come from. Raises `SettingsError`.
+
+        `looks`: for a command that has to do with engines: where the settings name none, look for the best one at hand.
+        """
         from limner.config import load
 
         given = {"data_dir": self.data_dir, **(flags or {})}
-        return load(config_file=self.config_file, environ=os.environ, flags=given)
+        loaded = load(config_file=self.config_file, environ=os.environ, flags=given)
+        return looked(loaded) if looks else loaded
 
-    def settings(self) -> Settings:
-        """The settings in force, for a command that says what it does by itself: its log is for warnings."""
+    def settings(self, *, looks: bool = False) -> Settings:
+        """The settings in force, for a command that says what it does by itself: its log is for warnings.
+
+        `looks`: as in `load`.
+        """
         from limner.kit import logs
 
-        settings = self.load().settings
+        settings = self.load(looks=looks).settings
         logs.configure(level="debug" if settings.log.level == "debug" else "warning", form=settings.log.form)
         return settings
+
+
+def looked(loaded: Loaded) -> Loaded:
+    """The same, with the best engine at hand where the settings name none."""
+    from limner.bootstrap import with_engine_at_hand
+
+    return with_engine_at_hand(loaded, environ=os.environ)
 
 
 pass_given = click.make_pass_decorator(Given, ensure=True)

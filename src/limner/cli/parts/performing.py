@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import click
 import uvloop
 
-from limner.bootstrap import opened_house
+from limner.bootstrap import engine_of, opened_house
 from limner.cli.parts import running
 from limner.cli.parts.banner import WorkerBanner
 from limner.cli.parts.listening import url_of
@@ -20,16 +20,20 @@ from limner.cli.parts.reach import reach_of
 from limner.cli.parts.signals import stopping_by_signal
 from limner.cli.parts.words import database_name
 from limner.config import Settings
+from limner.domain.choice import Choice
 from limner.flow.house import House
 from limner.kit.logs import event
 from limner.kit.masking import without_password
+from limner.kit.memory import keep_large_blocks
 from limner.worker.loops import working
 
 _log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, *, listener: socket.socket | None) -> None:
+def run(settings: Settings, *, listener: socket.socket | None, choice: Choice | None) -> None:
     """Work until a signal says stop. `listener`: where probes are answered."""
+    keep_large_blocks()
+    running.log_choice(choice)
     uvloop.run(_work(settings, listener=listener))
 
 
@@ -37,7 +41,7 @@ async def _work(settings: Settings, *, listener: socket.socket | None) -> None:
     url = reach_of(settings).url
     with stopping_by_signal() as stop:
         async with (
-            opened_house(settings, public_url=url, warm=settings.catalog.engine) as house,
+            opened_house(settings, public_url=url, warm=engine_of(settings)) as house,
             _probed(settings, house=house, listener=listener),
             working(house, running.duties(settings), ending=stop.ending),
         ):

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import socket
+import textwrap
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -17,16 +18,18 @@ from starlette.types import ASGIApp
 from typing_extensions import override
 
 from limner.accounts import service as accounts
-from limner.bootstrap import OwnerKey, ensure_owner, is_loopback, may_call_itself, opened_house
+from limner.bootstrap import OwnerKey, engine_of, ensure_owner, is_loopback, may_call_itself, opened_house
 from limner.cli.parts.banner import Banner
 from limner.cli.parts.listening import BACKLOG
 from limner.cli.parts.signals import Stop, stopping_by_signal
 from limner.cli.parts.words import database_name
 from limner.config import Loaded, Settings
+from limner.domain.choice import Choice
 from limner.flow import register
 from limner.flow.house import House
 from limner.flow.mail import link_of
 from limner.kit.logs import event
+from limner.kit.memory import keep_large_blocks
 from limner.logins.service import LoginExists
 from limner.web.app import make_app
 from limner.web.dialects.images.render import callback_body
@@ -36,23 +39,24 @@ from limner.worker.loops import Duties, working
 
 _log = logging.getLogger(__name__)
 _LAST_WORDS_SECONDS: Final = 5
+_WARNING_WIDTH: Final = 70
 _COLLECT_AFTER_OBJECTS: Final = 50_000
 
 
 def run(loaded: Loaded, *, listener: socket.socket, url: str) -> None:
     """Serve until a signal says stop."""
+    keep_large_blocks()
+    log_choice(loaded.choice)
     uvloop.run(_serve(loaded, listener=listener, url=url))
 
 
 async def _serve(loaded: Loaded, *, listener: socket.socket, url: str) -> None:
     settings = loaded.settings
     with stopping_by_signal() as stop:
-        async with opened_house(
-            settings, public_url=url, warm=settings.catalog.engine, origins=loaded.origins
-        ) as house:
+        async with opened_house(settings, public_url=url, warm=engine_of(settings), origins=loaded.origins) as house:
             key = await ensure_owner(house.database, settings, clock=house.clock)
             async with working(house, duties(settings), ending=stop.ending):
-                banner = await _banner(settings, house=house, key=key, url=url)
+                banner = await _banner(loaded, house=house, key=key, url=url)
                 spare_the_collector()
                 app = make_app(house, body_bytes_max=settings.server.body_bytes_max)
                 server = make_server(settings, app, on_ready=lambda: click.echo(banner.text()))
@@ -130,7 +134,17 @@ def duties(settings: Settings) -> Duties:
     )
 
 
-async def _banner(settings: Settings, *, house: House, key: OwnerKey, url: str) -> Banner:
+def log_choice(choice: Choice | None) -> None:
+    """Say in the log which engine was chosen, and why, if nobody had said."""
+    if choice is None:
+        return
+    event(_log, "engine.chosen", engine=choice.engine, place=choice.place, why=choice.why, override="catalog.engine")
+    for note in choice.notes:
+        event(_log, "engine.passed_over", level=logging.WARNING, why=note)
+
+
+async def _banner(loaded: Loaded, *, house: House, key: OwnerKey, url: str) -> Banner:
+    settings, engine = loaded.settings, engine_of(loaded.settings)
     return Banner(
         url=url,
         public_url=house.public_url,
@@ -138,10 +152,11 @@ async def _banner(settings: Settings, *, house: House, key: OwnerKey, url: str) 
         key_path=key.path,
         data_dir=settings.data_dir.expanduser().absolute(),
         database=database_name(settings),
-        engine=settings.catalog.engine,
-        is_performed_here=settings.catalog.engine in house.performs,
+        engine=engine,
+        choice=loaded.choice,
+        is_performed_here=engine in house.performs,
         calls_itself=settings.outbound.loopback is None and may_call_itself(settings),
-        warnings=(*_unreachable(settings, url=url), *await _paused(house)),
+        warnings=(*_unreachable(settings, url=url), *_passed_over(loaded.choice), *await _paused(house)),
         welcome=await _welcome(house),
     )
 
@@ -166,6 +181,11 @@ def _unreachable(settings: Settings, *, url: str) -> Iterator[str]:
             f"with {url}: set LIMNER_SERVER__PUBLIC_URL to the\n"
             "address that they use"
         )
+
+
+def _passed_over(choice: Choice | None) -> Iterator[str]:
+    for note in choice.notes if choice else ():
+        yield textwrap.fill(note, _WARNING_WIDTH)
 
 
 async def _paused(house: House) -> list[str]:

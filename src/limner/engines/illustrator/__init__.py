@@ -8,33 +8,27 @@ each painting process passes through here too, and would start a tenth of a seco
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from limner.domain.problem import Problem
 from limner.domain.spec import OutputFormat, Picture, Spec
+from limner.engines import Health, SourceType
 
 if TYPE_CHECKING:
     from limner.engines.illustrator.pool import Pool
-
-__all__ = ["EngineTimeout", "Plug"]
 
 SEEDS = 2**63
 _OPTIONS = frozenset(("processes", "queue_length_max", "picture_seconds_max"))
 _PROCESSES_DEFAULT_MAX = 4
 
 
-class EngineTimeout(Problem):
-    """A picture took longer than it may."""
-
-    code = "engine_timeout"
-    status = 504
-
-
 class Plug:
     """The engine. Options: `processes`, `queue_length_max` (waiting pictures), `picture_seconds_max`."""
 
-    output_formats: ClassVar[frozenset[OutputFormat]] = frozenset(OutputFormat)
+    needs_options: ClassVar[bool] = False
+    output_formats: frozenset[OutputFormat] = frozenset(OutputFormat)
+    source_type: SourceType = SourceType.ALGORITHMIC
+    images_max: int = 0
 
     def __init__(self, options: Mapping[str, object]) -> None:
         unknown = sorted(set(options) - _OPTIONS)
@@ -65,6 +59,14 @@ class Plug:
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
+
+    def extras(self, model: str) -> Collection[str]:  # noqa: ARG002 - the same for all
+        """A seed."""
+        return ("seed",)
+
+    def health(self) -> Sequence[Health]:
+        """Its painters are replaced when they die: there is nothing to tell."""
+        return ()
 
     def pids(self) -> list[int]:
         """The ids of the painting processes."""

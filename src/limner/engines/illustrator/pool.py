@@ -18,8 +18,7 @@ from collections import deque
 from pathlib import Path
 
 from limner.domain.spec import Picture, Spec
-from limner.engines import EngineBusy, EngineFailed
-from limner.engines.illustrator import EngineTimeout
+from limner.engines import EngineBusy, EngineFailed, EngineTimeout
 from limner.engines.illustrator.wire import LENGTH, READY
 
 logger = logging.getLogger(__name__)

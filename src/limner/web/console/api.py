@@ -19,6 +19,7 @@ from limner.catalog import abilities as catalog_abilities
 from limner.catalog.abilities import Abilities
 from limner.catalog.models import Model
 from limner.credits import service as credit_book
+from limner.domain.ask import Ask
 from limner.domain.problem import Problem
 from limner.domain.spec import OutputFormat
 from limner.flow.acquire import Acquired, acquire
@@ -32,7 +33,7 @@ from limner.flow.watch import Progressed, Quiet, Shown, Stands, watch
 from limner.inboxes.models import Inbox
 from limner.tasks.models import Task
 from limner.tasks.service import NoSuchTask
-from limner.web.console.draft import EXAMPLE, GIVEN, Draft, draft_of
+from limner.web.console.draft import EXAMPLE, GIVEN, Draft, draft_of, typed
 from limner.web.console.snippets import Request, highlight, snippets
 from limner.web.console.trouble import said
 from limner.web.console.visit import Page, Visit, page
@@ -125,7 +126,9 @@ async def _asked_before(visit: Visit) -> Mapping[str, str]:
         told = await tell(visit.house, task_id=id_, account_id=visit.account_id, links_only=True)
     except (ValueError, NoSuchTask):
         return {}
-    return {name: str(value) for name, value in told.task.request.items() if not (vary and name == "seed")}
+    before = Ask.of(told.task.request)
+    given = {name: typed(value) if name in before.extras else str(value) for name, value in before.given().items()}
+    return {name: value for name, value in given.items() if not (vary and name == "seed")}
 
 
 async def _form(visit: Visit) -> Response:
@@ -170,8 +173,8 @@ async def _fields(visit: Visit) -> dict[str, str]:
 
 def _abilities(visit: Visit, name: str) -> Abilities:
     model = visit.house.catalog.model(name)
-    formats = visit.house.engines[model.engine].engine.output_formats
-    return _known_abilities(_Itself(model), frozenset(formats))
+    engine = visit.house.engines[model.engine].engine
+    return _known_abilities(_Itself(model), engine.output_formats, frozenset(engine.extras(model.name)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,8 +193,8 @@ class _Itself:
 
 
 @functools.lru_cache(maxsize=512)
-def _known_abilities(of: _Itself, formats: frozenset[OutputFormat]) -> Abilities:
-    return catalog_abilities.abilities(of.model, formats=formats, response_format="url")
+def _known_abilities(of: _Itself, formats: frozenset[OutputFormat], extras: frozenset[str]) -> Abilities:
+    return catalog_abilities.abilities(of.model, formats=formats, extras=extras, response_format="url")
 
 
 async def _bench(visit: Visit, fields: Mapping[str, str]) -> Bench:

@@ -140,8 +140,13 @@ def _coloured(request: Request) -> list[tuple[Snippet, Markup]]:
 
 def _abilities(visit: Visit, name: str) -> Abilities:
     model = visit.house.catalog.model(name)
-    formats = visit.house.engines[model.engine].engine.output_formats
-    return catalog_abilities.abilities(model, formats=formats, response_format=VENDOR.response_format)
+    engine = visit.house.engines[model.engine].engine
+    return catalog_abilities.abilities(
+        model,
+        formats=engine.output_formats,
+        extras=engine.extras(model.name),
+        response_format=VENDOR.response_format,
+    )
 
 
 @functools.lru_cache(maxsize=8)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from limner.catalog.abilities import Abilities, Parameter, Value
+import orjson
+
+from limner.catalog.abilities import Abilities, Fixed, Parameter, Value
 from limner.web.console.snippets import in_order
 from limner.web.console.snippets.request import Value as Sent
 
@@ -27,12 +29,17 @@ class Choice:
     parameter: Parameter
     value: Value | None
     is_given: bool
-    excluded: frozenset[Value]
+    excluded: frozenset[Fixed]
 
     @property
     def name(self) -> str:
         """As the API calls it."""
         return self.parameter.name
+
+    @property
+    def text(self) -> str:
+        """The value as one types it."""
+        return typed(self.value) if self.parameter.kind == "loose" else str(self.value or "")
 
     @property
     def values(self) -> list[str]:
@@ -74,8 +81,8 @@ def draft_of(form: Mapping[str, str], *, abilities: Abilities) -> Draft:
         elif parameter.name == "prompt":
             given["prompt"] = form.get("prompt", "")
     for name in tuple(given):
-        excluded = abilities.excluded(name, given=given)
-        if excluded == "all" or given[name] in excluded:
+        excluded, value = abilities.excluded(name, given=given), given[name]
+        if excluded == "all" or (isinstance(value, (str, int)) and value in excluded):
             del given[name]
     choices = tuple(
         _choice(parameter, given, abilities)
@@ -108,4 +115,22 @@ def _value(text: str | None, parameter: Parameter) -> Value | None:
     if parameter.kind == "number":
         digits = text.strip()
         return int(digits) if digits.isdecimal() and len(digits) <= _NUMBER_CHARACTERS_MAX else None
+    if parameter.kind == "loose":
+        return _loose(text.strip())
     return text.replace("\r\n", "\n") if parameter.name == "prompt" else text.strip()
+
+
+def _loose(text: str) -> Value | None:
+    """JSON where it is some, else the words themselves."""
+    try:
+        value: Value | None = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    return value
+
+
+def typed(value: Any) -> str:
+    """A value of a parameter that may be anything, as one types it: words as they are, unless they would be read as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) and _loose(value.strip()) == value else orjson.dumps(value).decode()

@@ -12,8 +12,11 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from limner.audit.models import Actor, Entry, Filter
+from limner.catalog import chains
 from limner.domain.money import in_credits
+from limner.domain.spec import Cause
 from limner.flow import operators, overview
+from limner.flow.machinery import machinery
 from limner.images.models import Kept
 from limner.web.console.charts import Chart, chart
 from limner.web.console.visit import Page, Visit, page
@@ -23,6 +26,16 @@ _ENTRIES: Final = 50
 _LAST_ACTS: Final = 6
 _WAITING: Final = 100
 _MEBI: Final = 1024 * 1024
+_ENGINE_CHARACTERS: Final = 100
+_CAUSES: Final[Mapping[Cause, str]] = {
+    Cause.BUSY: N_("too much to do"),
+    Cause.FAILED: N_("broke"),
+    Cause.TIMEOUT: N_("took too long"),
+    Cause.UNAVAILABLE: N_("could not be reached"),
+    Cause.QUOTA: N_("means used up"),
+    Cause.REFUSED: N_("refused"),
+    Cause.CANNOT: N_("cannot do it"),
+}
 
 ACTS: Final[Mapping[str, str]] = {
     "account.credited": N_("gave credits to"),
@@ -44,6 +57,8 @@ ACTS: Final[Mapping[str, str]] = {
     "model.switched_on": N_("switched on the model"),
     "model.switched_off": N_("switched off the model"),
     "receiver.recovered": N_("sent callbacks again to"),
+    "moderation.rule_added": N_("added the moderation rule"),
+    "moderation.rule_removed": N_("removed the moderation rule"),
 }
 KINDS: Final[Mapping[str, str]] = {
     "account": N_("accounts"),
@@ -52,6 +67,7 @@ KINDS: Final[Mapping[str, str]] = {
     "code": N_("redeem codes"),
     "model": N_("models"),
     "receiver": N_("receivers"),
+    "moderation": N_("moderation rules"),
 }
 
 
@@ -72,7 +88,11 @@ _FACTS: Final[Mapping[str, str]] = {
     "profile": N_("profile"),
     "description": N_("description"),
     "prices": N_("prices"),
+    "fallbacks": N_("fallbacks"),
     "is_offered": N_("on offer"),
+    "kind": N_("kind"),
+    "action": N_("what is done"),
+    "model": N_("model"),
 }
 
 
@@ -119,6 +139,7 @@ def subject_link(entry: Entry) -> str:
         "invitation": "/operate/invitations",
         "code": "/operate/codes",
         "receiver": "/operate/webhooks",
+        "moderation_rule": "/operate/moderation",
     }
     return places.get(entry.subject.kind, "")
 
@@ -134,9 +155,13 @@ def facts_of(entry: Entry) -> list[tuple[str, str]]:
 
 def _fact(value: Any) -> str:
     if isinstance(value, Mapping):
+        if value.keys() == {"before", "after"}:
+            return f"{_fact(value['before'])} → {_fact(value['after'])}"
+        if value.keys() == {"engine", "on"}:
+            return chains.line(chains.from_line(f"{value['engine']}: {' '.join(value['on'])}"))
         return "; ".join(f"{name}: {_fact(part)}" for name, part in value.items())
     if isinstance(value, list):
-        return ", ".join(map(_fact, value))
+        return ", ".join(map(_fact, value)) or "–"
     return "–" if value is None or value == "" else str(value)
 
 
@@ -167,7 +192,20 @@ async def _overview(visit: Visit) -> Response:
 
 
 async def _engines(visit: Visit) -> Response:
-    return await visit.page("operate_engines.html", at_operate="engines", engines=await overview.engines(visit.house))
+    engine = visit.query("engine").replace("\0", "")[:_ENGINE_CHARACTERS]
+    return await visit.page(
+        "operate_engines.html",
+        at_operate="engines",
+        engines=await overview.engines(visit.house),
+        machinery=await machinery(visit.house, engine=engine or None),
+        engine=engine,
+        causes=told_causes(visit),
+    )
+
+
+def told_causes(visit: Visit) -> Mapping[str, str]:
+    """What a trouble with an engine is called."""
+    return {cause.value: visit.words.gettext(words) for cause, words in _CAUSES.items()}
 
 
 # webhooks ----------------------------------------------------------------------------------------------------------------
@@ -257,13 +295,13 @@ def _which(visit: Visit) -> Filter:
     return Filter(
         verb=visit.query("verb")[:64] or None,
         text=visit.query("text").strip()[:100] or None,
-        since=_midnight(visit, visit.query("since")),
-        until=_midnight(visit, visit.query("until"), after=timedelta(days=1)),
+        since=midnight(visit, visit.query("since")),
+        until=midnight(visit, visit.query("until"), after=timedelta(days=1)),
         before=uuid_or_none(visit.query("before")),
     )
 
 
-def _midnight(visit: Visit, text: str, *, after: timedelta = timedelta()) -> datetime | None:
+def midnight(visit: Visit, text: str, *, after: timedelta = timedelta()) -> datetime | None:
     """When that day begins, in the reader's zone."""
     try:
         day = date.fromisoformat(text)

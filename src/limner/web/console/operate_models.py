@@ -10,7 +10,7 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response
 
-from limner.catalog import prices
+from limner.catalog import chains, prices
 from limner.catalog import rules as catalog_rules
 from limner.catalog.models import Definition
 from limner.catalog.profiles import PROFILES
@@ -19,18 +19,22 @@ from limner.domain.problem import InvalidValue
 from limner.domain.spec import Quality
 from limner.flow import offer, operators
 from limner.flow.offer import ModelStands, Preview
-from limner.web.console.operate import actor_of, amount_text
+from limner.web.console.operate import actor_of, amount_text, told_causes
 from limner.web.console.operate_accounts import amount_in
 from limner.web.console.visit import Page, Visit, page
 from limner.web.console.words import N_
 
 _NUMBER_DIGITS: Final = 9
+_CHAIN_CHARACTERS: Final = 4000
 _NEW_PROFILE: Final = "open"
 _SENTENCES: Final = {
     "name": N_("Up to 64 letters, digits, dots, colons and dashes; and no other model has it."),
     "engine": N_("There is no such engine."),
     "profile": N_("There is no such profile."),
     "description": N_("Up to 300 characters on one line."),
+    "fallbacks": N_(
+        "One engine a line, each of them once and not the model's own; causes after a colon, such as gpu: busy timeout."
+    ),
     "prices": N_("A price is 0 to 1,000,000 credits for a picture; there is one at least."),
 }
 
@@ -152,7 +156,9 @@ def _fields(
         "profiles": sorted(PROFILES),
         "classes": catalog_rules.size_classes(profile),
         "qualities": prices.qualities(profile),
-        "grid": typed | (grid or {}),
+        "grid": typed | {"fallbacks": "\n".join(map(chains.line, definition.fallbacks))} | (grid or {}),
+        "causes": told_causes(visit),
+        "chain_line": chains.line,
         "wrong": wrong or {},
         "seen": seen,
         "shown": shown,
@@ -175,6 +181,11 @@ async def _definition(visit: Visit, *, profile: str, base: Definition) -> tuple[
                 wrong["prices"] = visit.words.gettext(_SENTENCES["prices"])
             else:
                 table.setdefault(name, {})[quality] = amount
+    fallbacks = base.fallbacks
+    try:
+        fallbacks = chains.from_text((await visit.field("fallbacks"))[:_CHAIN_CHARACTERS])
+    except InvalidValue as problem:
+        wrong |= _wrong(visit, problem)
     definition = replace(
         base,
         is_offered=await visit.field("is_offered") == "yes",
@@ -182,13 +193,18 @@ async def _definition(visit: Visit, *, profile: str, base: Definition) -> tuple[
         profile=profile,
         description=(await visit.field("description")).strip(),
         prices=table,
+        fallbacks=fallbacks,
     )
     return definition, wrong
 
 
 async def _grid(visit: Visit) -> dict[str, str]:
-    """The prices as they were typed."""
-    return {name: value for name, value in (await visit.form()).items() if isinstance(value, str) and "." in name}
+    """The prices and the chain as they were typed."""
+    return {
+        name: value
+        for name, value in (await visit.form()).items()
+        if isinstance(value, str) and ("." in name or name == "fallbacks")
+    }
 
 
 def _wrong(visit: Visit, problem: InvalidValue) -> dict[str, str]:
@@ -215,7 +231,7 @@ def _differs(before: Definition | None, after: Definition | None) -> list[str]:
         return []
     return [
         name
-        for name in ("is_offered", "engine", "description", "prices")
+        for name in ("is_offered", "engine", "fallbacks", "description", "prices")
         if getattr(before, name) != getattr(after, name)
     ]
 

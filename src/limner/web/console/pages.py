@@ -20,10 +20,12 @@ from limner.web.console import (
     operate_accounts,
     operate_joining,
     operate_models,
+    operate_moderation,
     register,
     tasks,
     tokens,
     usage,
+    verify,
     webhooks,
 )
 from limner.web.console.visit import Page
@@ -37,6 +39,7 @@ _MODULES = (
     gallery,
     tasks,
     login,
+    verify,  # before the links in mails, which begin alike
     register,
     account,
     keys,
@@ -47,6 +50,7 @@ _MODULES = (
     operate_accounts,
     operate_joining,
     operate_models,
+    operate_moderation,
     docs,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -14,14 +14,18 @@ from starlette.responses import Response, StreamingResponse
 
 from limner.accounts import service as accounts
 from limner.accounts.models import ApiKey
+from limner.attempts.models import KeptAttempt
 from limner.flow.cancel import TaskOver, cancel
 from limner.flow.deliveries import delivery, resend
 from limner.flow.gallery import Hung, pictures_of
 from limner.flow.history import Told, look_over, tell
+from limner.flow.machinery import said_of
 from limner.flow.retry import retry
 from limner.flow.watch import Progressed, Quiet, Shown, Stands, watch
-from limner.tasks.models import Filter, Task
+from limner.tasks.models import Filter, Task, Tried
 from limner.tasks.service import NoSuchTask
+from limner.web.console.operate import told_causes
+from limner.web.console.operate_moderation import refusal_of
 from limner.web.console.visit import Page, Visit, page
 from limner.webhooks.models import Attempt
 
@@ -138,6 +142,8 @@ async def _with(visit: Visit, told: Told) -> dict[str, Any]:
     if callback is not None:
         callback, attempts = await delivery(visit.house, account_id=visit.account_id, task_id=task.id)
     return {
+        **await _outcome(visit, task),
+        "refusal": await refusal_of(visit, task),
         "told": replace(told, callback=callback),
         "task": task,
         "key": await _key(visit, task),
@@ -149,6 +155,35 @@ async def _with(visit: Visit, told: Told) -> dict[str, Any]:
         "took": took(task),
         "waited": (task.started_at - task.created_at).total_seconds() if task.started_at else None,
     }
+
+
+async def _outcome(visit: Visit, task: Task) -> dict[str, Any]:
+    """Who made it, who was tried before, and what there is to know of it. What upstreams said is for the owner alone."""
+    outcome, causes = task.outcome, told_causes(visit)
+    tried: Sequence[Tried | KeptAttempt] = outcome.tried if outcome else ()
+    if tried and visit.account.role == "owner":
+        tried = await said_of(visit.house, task_id=task.id) or tried
+    made_by = None
+    if task.status == "succeeded":
+        made_by = task.engine if outcome is None else _named(outcome.engine, outcome.part)
+    return {
+        "made_by": made_by,
+        "tried": [
+            {
+                "name": _named(one.engine, one.part),
+                "cause": causes[one.cause.value],
+                "seconds": one.seconds,
+                "said": one.said if isinstance(one, KeptAttempt) else "",
+            }
+            for one in tried
+        ],
+        "warnings": outcome.warnings if outcome and task.status == "succeeded" else (),
+        "elsewhere": outcome.links if outcome and task.expired_at is None else (),
+    }
+
+
+def _named(engine: str, part: str | None) -> str:
+    return engine if part is None else f"{engine} / {part}"
 
 
 def took(task: Task) -> float | None:

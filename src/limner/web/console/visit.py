@@ -292,10 +292,13 @@ def page(path: str, respond: Respond, *, needs: Needs, methods: Sequence[str] = 
 async def _answered(of: Page, request: Request) -> Response:
     _check_texts(request.query_params.values())
     visit = await visit_of(request)
+    # First of all: of whom it is not for, no form is read, which may be a large file.
+    refusal = await _refusal(of, visit)
+    if refusal is not None:
+        return refusal
     if request.method not in _SAFE:
         await _check_form(visit)
-    refusal = await _refusal(of, visit)
-    return refusal if refusal is not None else await of.respond(visit)
+    return await of.respond(visit)
 
 
 def _check_texts(texts: Iterable[str]) -> None:

@@ -8,8 +8,8 @@ from contextlib import aclosing
 import pytest
 
 from limner.domain.spec import Picture, Spec
-from limner.engines import EngineBusy
-from limner.engines.illustrator import EngineTimeout, Plug
+from limner.engines import EngineBusy, EngineTimeout
+from limner.engines.illustrator import Plug
 
 MakesSpec = Callable[..., Spec]
 

@@ -15,6 +15,7 @@ _SHORT: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"
 _BASIC_PLANE_MAX: Final = 0xFFFF
 # Zero-width joiners make emoji and write whole languages: they stay. So do the tags of flags, beyond the basic plane.
 _JOINERS: Final = frozenset("\u200c\u200d")
+_JAVASCRIPT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]+", re.ASCII)
 
 
@@ -41,24 +42,58 @@ def json_text(body: Mapping[str, Value], *, margin: str = "") -> str:
     return f"{{\n{fields}\n{margin}}}"
 
 
-def in_json(value: Value) -> str:
+def in_json(value: Value | None) -> str:
     """As JSON writes it."""
-    return quoted(value) if isinstance(value, str) else json.dumps(value)
+    match value:
+        case str():
+            return quoted(value)
+        case list():
+            return f"[{', '.join(map(in_json, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{quoted(name)}: {in_json(one)}' for name, one in value.items())}}}"
+        case _:
+            return json.dumps(value)
 
 
-def in_javascript(value: Value) -> str:
+def in_javascript(value: Value | None) -> str:
     """As JavaScript writes it; whole numbers that it would round are handed to JSON as they are."""
-    is_large = isinstance(value, int) and abs(value) > _SAFE_INTEGER_MAX
-    return f'JSON.rawJSON("{value}")' if is_large else in_json(value)
+    match value:
+        case int() if abs(value) > _SAFE_INTEGER_MAX:
+            return f'JSON.rawJSON("{value}")'
+        case list():
+            return f"[{', '.join(map(in_javascript, value))}]"
+        case dict():
+            # A computed name: `"__proto__": ...` would be something else.
+            return f"{{{', '.join(f'[{quoted(name)}]: {in_javascript(one)}' for name, one in value.items())}}}"
+        case _:
+            return in_json(value)
 
 
-def in_python(value: Value) -> str:
+def name_in_javascript(name: str) -> str:
+    """A property's name as JavaScript writes it."""
+    return name if _JAVASCRIPT_NAME.fullmatch(name) and name != "__proto__" else f"[{quoted(name)}]"
+
+
+def in_python(value: Value | None) -> str:
     """As Python writes it."""
-    return quoted(value) if isinstance(value, str) else repr(value)
+    match value:
+        case str():
+            return quoted(value)
+        case list():
+            return f"[{', '.join(map(in_python, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{quoted(name)}: {in_python(one)}' for name, one in value.items())}}}"
+        case _:
+            return repr(value)
 
 
-def in_php(value: Value) -> str:
+def in_php(value: Value | None) -> str:
     """As PHP writes it: in single quotes, in which it reads next to nothing, unless something must be escaped."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(in_php, value))}]"
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{in_php(name)} => {in_php(one)}" for name, one in value.items())
+        return f"[{pairs}]" if pairs else "new stdClass()"
     if not isinstance(value, str):
         return json.dumps(value)
     if not any(is_unseen(character) for character in value):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from limner.web.console.snippets.literals import in_javascript, quoted
+from limner.web.console.snippets.literals import in_javascript, name_in_javascript, quoted
 from limner.web.console.snippets.request import Request
 
 
 def code(request: Request) -> str:
     """The module."""
-    fields = "".join(f"  {name}: {in_javascript(value)},\n" for name, value in request.body.items())
+    fields = "".join(f"  {name_in_javascript(name)}: {in_javascript(value)},\n" for name, value in request.body.items())
     return f"""\
 import OpenAI from "openai";
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-Value = str | int | float | bool
+Value = str | int | float | bool | list[Any] | dict[str, Any]
 
 _PATH: Final = "/images/generations"
 _FIRST: Final = (

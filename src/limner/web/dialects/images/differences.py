@@ -74,6 +74,11 @@ WORDS: Final[Mapping[str, Words]] = {
     "refused": Words(
         Wire(403, "forbidden", INVALID), Wire(400, "content_policy_violation", INVALID), "Change the prompt."
     ),
+    # The same from models that take `moderation`, as OpenAI's do.
+    "moderation_blocked": Words(
+        Wire(403, "forbidden", INVALID), Wire(400, "moderation_blocked", _IMAGE), "Change the prompt."
+    ),
+    "moderation_unavailable": _same(503, "busy", "service_unavailable", _OVERLOADED, "Wait for `Retry-After`."),
     "too_many_requests": _same(429, "too_many_requests", "rate_limit_exceeded", _RATE, "Wait for `Retry-After`."),
     "too_many_at_once": _same(429, "too_many_requests", "rate_limit_exceeded", _RATE, "Wait for a request to end."),
     "credits_used_up": Words(
@@ -87,6 +92,15 @@ WORDS: Final[Mapping[str, Words]] = {
     "engine_busy": _same(503, "busy", "server_is_overloaded", _OVERLOADED, "Wait for `Retry-After`."),
     "engine_failed": _same(500, "api_error", "engine_failed", _SERVER, "Try again; the operator's log has more."),
     "engine_timeout": _same(504, "timeout", "timeout", _SERVER, "Ask for less, or try again."),
+    "engine_unavailable": _same(503, "busy", "service_unavailable", _OVERLOADED, "Try again later."),
+    "engine_quota": _same(
+        503, "busy", "service_unavailable", _OVERLOADED, "The operator's own credits with the upstream are used up."
+    ),
+    # Told as `refused` or `moderation_blocked`, by the model, wherever that is known.
+    "engine_refused": Words(
+        Wire(403, "forbidden", INVALID), Wire(400, "content_policy_violation", INVALID), "Change the prompt."
+    ),
+    "engine_cannot": _same(400, "bad_request", "invalid_value", _IMAGE, "Change what the message names."),
     "still_under_way": _same(
         504, "timeout", "timeout", _SERVER, "Ask for the task that the message names, or ask asynchronously."
     ),
@@ -171,6 +185,9 @@ WORDS: Final[Mapping[str, Words]] = {
         409, "not_applied", "too_many_tokens", INVALID, "Delete a token that is not needed any more."
     ),
     "no_such_record": _same(404, "not_found", "not_found", INVALID, "Check the id, and that it is your account's."),
+    "no_such_rule": _same(404, "not_found", "not_found", INVALID, "`limner moderation rules` shows all."),
+    "rule_exists": _same(409, "duplication", "conflict", INVALID, "Remove the other one first."),
+    "too_many_rules": _same(409, "not_applied", "conflict", INVALID, "Remove rules that are not needed any more."),
     "code_refused": _same(409, "not_applied", "code_refused", INVALID, "Check the code, or ask for a new one."),
     "no_such_code": _same(404, "not_found", "not_found", INVALID, "`limner credits codes list` shows all."),
 }

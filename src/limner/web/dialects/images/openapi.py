@@ -62,6 +62,11 @@ _IMAGES: Final = {
             },
         },
         "usage": _USAGE,
+        "warnings": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What is to be known of the pictures; not there if there is nothing.",
+        },
         "task_id": {"type": "string", "format": "uuid"},
         "trace_id": {"type": "string", "format": "uuid"},
     },
@@ -76,6 +81,14 @@ _MODEL: Final = {
         "owned_by": {"type": "string"},
         "description": {"type": "string"},
         "engine": {"type": "string"},
+        "fallbacks": {
+            "type": "array",
+            "description": "The engines that paint when that one does not manage, and for which causes.",
+            "items": {
+                "type": "object",
+                "properties": {"engine": {"type": "string"}, "on": {"type": "array", "items": {"type": "string"}}},
+            },
+        },
         "abilities": {"type": "object"},
     },
 }

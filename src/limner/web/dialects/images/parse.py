@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from limner.domain.ask import Ask
@@ -36,9 +38,12 @@ _Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class GenerationBody(BaseModel):
-    """The body of POST .../images/generations. null is the same as not given."""
+    """The body of POST .../images/generations. null is the same as not given.
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    Further fields are the engine's: GET /v1/models lists them for each model.
+    """
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
 
     prompt: _Words | None = None
     """What to paint."""
@@ -89,6 +94,12 @@ _NOT_OFFERED: Final = {
     "partial_images": "partial pictures are not offered here yet: leave 'partial_images' out",
 }
 _NAME_CHARACTERS_MAX: Final = 128
+_NAME_SHOWN: Final = 80
+_EXTRA_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}", re.ASCII)
+EXTRAS_MAX: Final = 32
+EXTRAS_BYTES_MAX: Final = 16_384
+EXTRA_DEPTH_MAX: Final = 8
+_WHOLE_MIN, _WHOLE_MAX = -(2**63), 2**63 - 1
 _SECRET_CHARACTERS_MAX: Final = 1024
 _TYPES: Final = {
     "int_type": "a whole number",
@@ -131,10 +142,13 @@ def generation(body: bytes, *, dialect: Dialect) -> tuple[Ask, Manner]:
     for name, value in (("stream", parsed.stream), ("partial_images", parsed.partial_images)):
         if value:
             raise NotOffered(_NOT_OFFERED[name], param=name)
+    extras = _extras(parsed.model_extra or {})
     if parsed.prompt is None:
+        _refuse_misspelt(extras, missing="prompt")
         raise MissingParameter("prompt is missing: say what to paint", param="prompt")
     model = parsed.model or dialect.model
     if model is None:
+        _refuse_misspelt(extras, missing="model")
         raise MissingParameter("model is missing: name one, such as dall-e-3 (GET /v1/models lists all)", param="model")
     ask = Ask(
         prompt=parsed.prompt,
@@ -151,6 +165,7 @@ def generation(body: bytes, *, dialect: Dialect) -> tuple[Ask, Manner]:
         user=parsed.user,
         safety_identifier=parsed.safety_identifier,
         seed=parsed.seed,
+        extras=extras,
     )
     return ask, _manner(parsed)
 
@@ -183,7 +198,60 @@ def _refuse_nul(parsed: GenerationBody) -> None:
     """PostgreSQL cannot keep this one character, and no picture needs it."""
     for name, value in parsed:
         if isinstance(value, str) and "\0" in value:
-            raise InvalidValue(f"{name} must not contain the character NUL (\\u0000)", param=name)
+            raise _has_nul(name)
+
+
+def _has_nul(name: str) -> InvalidValue:
+    return InvalidValue(f"{name} must not contain the character NUL (\\u0000)", param=name)
+
+
+def _extras(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that we do not know, if they are such that they can be kept and sent on: whether anybody takes them is not asked here."""
+    extras = {name: value for name, value in given.items() if value is not None}
+    for name in extras:
+        if not _EXTRA_NAME.fullmatch(name):
+            raise _unknown(name, names=_NAMES)
+    if len(extras) > EXTRAS_MAX:
+        raise InvalidValue(f"there are {len(extras)} further fields: an engine is sent {EXTRAS_MAX} at most")
+    for name, value in extras.items():
+        _check_extra(name, value, depth=1)
+    if extras and len(orjson.dumps(extras)) > EXTRAS_BYTES_MAX:
+        largest = max(extras, key=lambda name: len(orjson.dumps(extras[name])))
+        raise InvalidValue(f"{largest} is too large: further fields may have {EXTRAS_BYTES_MAX} bytes", param=largest)
+    return extras
+
+
+def _check_extra(name: str, value: object, *, depth: int) -> None:
+    """Raises what is wrong with one value, wherever in the field it stands."""
+    match value:
+        case str():
+            if "\0" in value:
+                raise _has_nul(name)
+        case int():  # true and false as well
+            if not _WHOLE_MIN <= value <= _WHOLE_MAX:
+                raise InvalidType(f"{name} must be a smaller number", param=name)
+        case float():
+            if not math.isfinite(value):
+                raise InvalidType(f"{name} must be a number", param=name)
+        case list() | dict():
+            if depth > EXTRA_DEPTH_MAX:
+                raise InvalidValue(f"{name} is too deep: {EXTRA_DEPTH_MAX} levels at most", param=name)
+            inner = [*value, *value.values()] if isinstance(value, dict) else value
+            for one in inner:
+                _check_extra(name, one, depth=depth + 1)
+
+
+def _refuse_misspelt(extras: Mapping[str, Any], *, missing: str) -> None:
+    """What is missing may be here under another name."""
+    meant = difflib.get_close_matches(missing, extras, n=1)
+    if meant:
+        raise _unknown(meant[0], names=(missing,))
+
+
+def _unknown(name: str, *, names: Sequence[str]) -> UnknownParameter:
+    near = difflib.get_close_matches(name[:_NAME_SHOWN], names, n=1)
+    hint = f": did you mean '{near[0]}'?" if near else ": leave it out"
+    return UnknownParameter(f"there is no parameter '{name[:_NAME_SHOWN]}'{hint}", param=name[:_NAME_SHOWN])
 
 
 def fault_of(error: ValidationError, *, names: Sequence[str], example: str) -> Problem:
@@ -197,9 +265,7 @@ def fault_of(error: ValidationError, *, names: Sequence[str], example: str) -> P
         case "model_type":
             return MalformedJson(f"the body must be a JSON object, such as {example}")
         case "extra_forbidden":
-            near = difflib.get_close_matches(name[:80], names, n=1)
-            hint = f": did you mean '{near[0]}'?" if near else ": leave it out"
-            return UnknownParameter(f"there is no parameter '{name[:80]}'{hint}", param=name[:80])
+            return _unknown(name, names=names)
         case kind:
             each = "each of " if len(fault["loc"]) > 1 else ""
             return InvalidType(f"{each}{name} must be {_TYPES.get(kind, fault['msg'])}", param=name)

@@ -2,71 +2,106 @@
 
 from __future__ import annotations
 
-import base64
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
+import pybase64
 
 from limner.catalog import rules as catalog_rules
 from limner.catalog.abilities import Parameter, abilities
 from limner.catalog.models import FreeSizes, Model, Profile
 from limner.domain.money import MICRO_PER_CREDIT, in_credits
 from limner.domain.problem import Problem
-from limner.domain.spec import OutputFormat, Spec
+from limner.domain.spec import Cause, OutputFormat, Usage
 from limner.flow.deliver import Delivery, Result
 from limner.flow.submit import Submitted
 from limner.limits.models import Allowance
 from limner.limits.service import TooManyRequests
 from limner.tasks.models import Task
+from limner.web.dialects.images import outcomes
 from limner.web.dialects.images.differences import Dialect, dialect_of
 
 TASKS_PATH: Final = "/images/tasks"
 LOOK_AGAIN_SECONDS: Final = "2"
 """How long to wait before asking again for a task that is open."""
+_SMALL_BYTES: Final = 4096
 _EXPIRED: Final = "file_missing"
 _RETRY_AFTER_SECONDS_MAX: Final = 120  # the OpenAI SDK does not retry at all when it is told to wait for longer
 _QUOTA_CODES: Final = frozenset({"credits_used_up", "spend_limit_reached"})
 
 
 def result_body(result: Result, *, trace_id: str) -> bytes:
-    """The answer: the seed's fields, `usage`, and `task_id` and `trace_id` beside them."""
+    """The answer: the seed's fields, `usage`, `warnings` if there are any, and `task_id` and `trace_id` beside them."""
+    return b"".join(result_pieces(result, trace_id=trace_id))
+
+
+def result_pieces(result: Result, *, trace_id: str) -> list[bytes]:
+    """The same in pieces, of which only those that carry pictures are large."""
     head = {"created": result.created_at_seconds}
-    usage = {"usage": _usage(result, result.spec)} if result.spec else {}
-    tail = {**usage, "task_id": str(result.task_id), "trace_id": trace_id}
-    return b'%b,"data":%b,%b' % (orjson.dumps(head)[:-1], pictures(result), orjson.dumps(tail)[1:])
+    usage = _usage(result)
+    tail = {
+        **({"usage": usage} if usage else {}),
+        **outcomes.warnings(result.outcome),
+        "task_id": str(result.task_id),
+        "trace_id": trace_id,
+    }
+    return _packed((orjson.dumps(head)[:-1], b',"data":', *_pictures(result), b",", orjson.dumps(tail)[1:]))
 
 
 def pictures(result: Result) -> bytes:
     """The list of pictures."""
-    return b"[%b]" % b",".join(_picture(image.revised_prompt, image.url, image.data) for image in result.images)
+    return b"".join(_pictures(result))
 
 
-def _picture(revised_prompt: str, url: str | None, data: bytes | None) -> bytes:
-    words = orjson.dumps({"revised_prompt": revised_prompt, **({"url": url} if url else {})})
-    if data is None:
-        return words
-    # Base64 needs no escaping: no JSON library has to look at megabytes of it.
-    return b'%b,"b64_json":"%b"}' % (words[:-1], base64.b64encode(data))
+def _pictures(result: Result) -> Iterator[bytes]:
+    """The list in pieces, so that megabytes are copied once."""
+    yield b"["
+    for place, image in enumerate(result.images):
+        words = orjson.dumps({"revised_prompt": image.revised_prompt, **({"url": image.url} if image.url else {})})
+        yield b"," if place else b""
+        if image.data is None:
+            yield words
+        else:
+            # Base64 needs no escaping: no JSON library has to look at megabytes of it.
+            yield words[:-1]
+            yield b',"b64_json":"'
+            yield pybase64.b64encode(image.data)
+            yield b'"}'
+    yield b"]"
 
 
-def _usage(result: Result, spec: Spec) -> dict[str, Any]:
+def _packed(pieces: Iterable[bytes]) -> list[bytes]:
+    """The same with small ones put together."""
+    packed: list[bytes] = []
+    small: list[bytes] = []
+    for piece in pieces:
+        if len(piece) < _SMALL_BYTES:
+            small.append(piece)
+        else:
+            packed += [b"".join(small), piece]
+            small = []
+    return [*packed, b"".join(small)]
+
+
+def _usage(result: Result) -> dict[str, Any] | None:
+    """As the engine counted; else as far as it can be told from the request."""
+    spec = result.spec
+    if result.outcome is not None and result.outcome.usage is not None:
+        return outcomes.usage(result.outcome.usage)
+    if spec is None:
+        return None
     text = catalog_rules.text_tokens(spec.prompt)
     images = len(result.images) * catalog_rules.image_tokens(width=spec.width, height=spec.height, quality=spec.quality)
-    return {
-        "total_tokens": text + images,
-        "input_tokens": text,
-        "output_tokens": images,
-        "input_tokens_details": {"text_tokens": text, "image_tokens": 0},
-        "output_tokens_details": {"text_tokens": 0, "image_tokens": images},
-    }
+    return outcomes.usage(Usage(input_text_tokens=text, output_image_tokens=images))
 
 
 def delivery_headers(delivery: Delivery) -> dict[str, str]:
-    """Cost, balance and where the key's limits stand; whether this answer was given before."""
+    """Cost, balance and where the key's limits stand; who made it; whether this answer was given before."""
     return {
+        **outcomes.headers(delivery.result.outcome, engine=delivery.result.engine),
         "x-credits-cost": in_credits(delivery.charged),
         "x-credits-remaining": in_credits(delivery.credits_left),
         **(allowance_headers(delivery.allowance) if delivery.allowance else {}),
@@ -96,12 +131,14 @@ def callback_body(*, task: Task, result: Result | None) -> bytes:
     """What a callback says: the synchronous answer in an envelope, or why there is none."""
     dialect = dialect_of(task.prefix)
     if result is not None:
-        head = orjson.dumps({"success": True, "task_id": str(task.id), "trace_id": task.trace_id})
+        known = {"task_id": str(task.id), "trace_id": task.trace_id}
+        head = orjson.dumps({"success": True, **known, **outcomes.of_callback(task)})
         return b'%b,"data":%b}' % (head[:-1], result_body(result, trace_id=task.trace_id))
     told = {
         "success": False,
         "task_id": str(task.id),
         "trace_id": task.trace_id,
+        **outcomes.of_callback(task),
         "error": task_error(task, dialect=dialect),
     }
     return orjson.dumps(told)
@@ -173,8 +210,10 @@ def problem_headers(problem: Problem, *, dialect: Dialect) -> dict[str, str]:
     return headers
 
 
-def model_card(model: Model, *, formats: Collection[OutputFormat], dialect: Dialect) -> dict[str, Any]:
-    """A model in OpenAI's shape, with its abilities beside it. `formats`: what its engine writes."""
+def model_card(
+    model: Model, *, formats: Collection[OutputFormat], extras: Collection[str], dialect: Dialect
+) -> dict[str, Any]:
+    """A model in OpenAI's shape, with its abilities beside it. `formats`, `extras`: what its engine writes, and takes."""
     return {
         "id": model.name,
         "object": "model",
@@ -182,12 +221,17 @@ def model_card(model: Model, *, formats: Collection[OutputFormat], dialect: Dial
         "owned_by": "limner",
         "description": model.description,
         "engine": model.engine,
-        "abilities": _abilities(model, formats=formats, dialect=dialect),
+        "fallbacks": [
+            {"engine": one.engine, "on": [cause.value for cause in Cause if cause in one.on]} for one in model.fallbacks
+        ],
+        "abilities": _abilities(model, formats=formats, extras=extras, dialect=dialect),
     }
 
 
-def _abilities(model: Model, *, formats: Collection[OutputFormat], dialect: Dialect) -> dict[str, Any]:
-    record = abilities(model, formats=formats, response_format=dialect.response_format)
+def _abilities(
+    model: Model, *, formats: Collection[OutputFormat], extras: Collection[str], dialect: Dialect
+) -> dict[str, Any]:
+    record = abilities(model, formats=formats, extras=extras, response_format=dialect.response_format)
     return {
         "profile": model.profile.name,
         "parameters": {parameter.name: _parameter(parameter, profile=model.profile) for parameter in record.parameters},
@@ -215,7 +259,13 @@ def _abilities(model: Model, *, formats: Collection[OutputFormat], dialect: Dial
     }
 
 
-_JSON_TYPES: Final = {"choice": "string", "text": "string", "number": "integer", "flag": "boolean"}
+_JSON_TYPES: Final[Mapping[str, str | list[str]]] = {
+    "choice": "string",
+    "text": "string",
+    "number": "integer",
+    "flag": "boolean",
+    "loose": ["string", "number", "boolean", "array", "object"],
+}
 
 
 def _parameter(parameter: Parameter, *, profile: Profile) -> dict[str, Any]:

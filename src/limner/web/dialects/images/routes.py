@@ -23,6 +23,7 @@ from limner.flow.submit import Submitted, submit
 from limner.flow.wait import until_ended
 from limner.web.dialects.images import manners, parse, quotes, render, tasks
 from limner.web.dialects.images.differences import DIALECTS, Dialect
+from limner.web.pieces import PiecesResponse
 from limner.web.site import Respond, house_of, route
 from limner.web.trace import trace_id_of
 
@@ -66,8 +67,8 @@ def _generations(dialect: Dialect) -> Respond:
             wait = manners.wait_seconds(manner, preferred)
             return await _accepted(request, submitted, dialect=dialect, wait_seconds=wait, applied=preferred.applied)
         delivery = await generate(house, principal=principal, ask=ask, trace_id=trace_id, terms=terms)
-        return Response(
-            render.result_body(delivery.result, trace_id=delivery.trace_id),
+        return PiecesResponse(
+            render.result_pieces(delivery.result, trace_id=delivery.trace_id),
             media_type=_JSON,
             headers=render.delivery_headers(delivery),
         )
@@ -86,8 +87,8 @@ async def _accepted(
     headers = render.submitted_headers(submitted, task=task, dialect=dialect, preference=applied, is_answer=is_answer)
     if is_answer:
         delivery = await delivery_of(house, task=task, admitted=None)
-        return Response(
-            render.result_body(delivery.result, trace_id=task.trace_id),
+        return PiecesResponse(
+            render.result_pieces(delivery.result, trace_id=task.trace_id),
             media_type=_JSON,
             headers=render.delivery_headers(replace(delivery, is_repeat=submitted.is_repeat)) | headers,
         )
@@ -118,5 +119,5 @@ def _model(dialect: Dialect) -> Respond:
 
 
 def _card(house: House, model: Model, *, dialect: Dialect) -> dict[str, Any]:
-    formats = house.engines[model.engine].engine.output_formats
-    return render.model_card(model, formats=formats, dialect=dialect)
+    engine = house.engines[model.engine].engine
+    return render.model_card(model, formats=engine.output_formats, extras=engine.extras(model.name), dialect=dialect)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
+from limner.domain.spec import Cause
 from limner.tasks.models import Status
 from limner.web.dialects.images.differences import Dialect
 from limner.web.dialects.images.render import TASKS_PATH
@@ -40,6 +41,25 @@ _TASK: Final[dict[str, Any]] = {
             },
         },
         "request": {"type": "object", "description": "As submitted, but for callback_secret."},
+        "performed_by": {
+            "type": ["object", "null"],
+            "description": "The engine that made it, and which of its upstreams or devices.",
+            "properties": {"engine": _WORD, "part": {"type": ["string", "null"]}},
+        },
+        "tried": {
+            "type": "array",
+            "description": "Engines, or parts of one, that were tried before and did not manage.",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "engine": _WORD,
+                    "part": {"type": ["string", "null"]},
+                    "cause": {"enum": [cause.value for cause in Cause]},
+                    "seconds": {"type": "number", "minimum": 0},
+                },
+            },
+        },
+        "warnings": {"type": "array", "items": _WORD, "description": "What is to be known of the pictures."},
         "result": {"anyOf": [{"$ref": "#/components/schemas/Images"}, {"type": "null"}]},
         "deleted": {
             "type": "integer",

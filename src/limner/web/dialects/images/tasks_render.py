@@ -13,7 +13,7 @@ from limner.domain.money import in_credits
 from limner.flow.history import Place, Told
 from limner.flow.watch import Progressed, Shown, Stands
 from limner.tasks.models import Task
-from limner.web.dialects.images import render
+from limner.web.dialects.images import outcomes, render
 from limner.web.dialects.images.differences import Dialect
 from limner.webhooks import rules as webhook_rules
 from limner.webhooks.models import Message
@@ -64,6 +64,7 @@ def _task(told: Told, *, dialect: Dialect, address: str) -> dict[str, Any]:
         "progress": round(task.progress, 3),
         "queue": _queue(told.place),
         "request": _request(told),
+        **outcomes.of_task(task),
         "result": _result(told),
         "deleted": told.deleted,
         "error": render.task_error(task, dialect=dialect) if has_nothing_to_show(told) else None,
@@ -196,4 +197,5 @@ def _vendor_response(told: Told, *, dialect: Dialect) -> dict[str, Any] | None:
         **known,
         "created": result.created_at_seconds,
         "data": orjson.Fragment(render.pictures(result)),
+        **outcomes.warnings(result.outcome),
     }
