@@ -58,6 +58,11 @@ price = 0.01
 engine = "mock_url"
 price = 0.01
 """
+UNSIGNED = """
+[provenance]
+credentials = false
+xmp = false
+"""
 
 
 def main() -> None:
@@ -67,7 +72,9 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, default=ROOT / ".out" / "rig", help="where the others are installed")
     parser.add_argument("--seconds", type=int, default=5, help="of load for each figure")
     parser.add_argument("--alone", action="store_true", help="only our own memory, without the others")
+    parser.add_argument("--unsigned", action="store_true", help="without content credentials, which nobody else writes")
     given = parser.parse_args()
+    settings = SETTINGS + UNSIGNED if given.unsigned else SETTINGS
     found = given.rig.resolve() / "rig.py"
     if not found.exists():
         sys.exit(f"there is no rig at {found.parent}: say where with RIG=folder")
@@ -75,10 +82,14 @@ def main() -> None:
     rig = usable(found, given.dir / "rig.py")
     subprocess.run([sys.executable, rig, "setup", "--dir", given.dir], check=True)
     if not given.alone:
-        with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder, ours(Path(folder)) as target:
+        with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder, ours(Path(folder), settings) as target:
             side_by_side(rig, given.dir, target, seconds=given.seconds)
     # A process of its own: what 64 connections at once have left behind in the other one is no measure of this.
-    with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder, ours(Path(folder)) as target, mock(given.dir):
+    with (
+        tempfile.TemporaryDirectory(prefix="limner-bench-") as folder,
+        ours(Path(folder), settings) as target,
+        mock(given.dir),
+    ):
         memory(target, answers=ANSWERS)
 
 
@@ -97,10 +108,10 @@ def usable(rig: Path, copy: Path) -> Path:
 
 
 @contextmanager
-def ours(folder: Path) -> Iterator[Server]:
+def ours(folder: Path, told: str = SETTINGS) -> Iterator[Server]:
     """A server of ours whose models are relays to the mock."""
     settings = folder / "limner.toml"
-    settings.write_text(SETTINGS)
+    settings.write_text(told)
     with server(folder / "data", LIMNER_CONFIG=str(settings)) as target:
         yield target
 
