@@ -9,6 +9,8 @@ BIN   := $(VENV)/bin
 RUN   := $(VENV)/.ready-to-run
 DEV   := $(VENV)/.ready-to-develop
 LOCAL := $(VENV)/.ready-to-diffuse
+FUZZ  := .venv-fuzz
+CLIENTS := .venv-clients
 RIG   ?= ../shared/rig
 BUILD := pyproject.toml hatch_build.py package.json package-lock.json .npmrc tools/build_art.py tools/build_browser.py
 
@@ -51,6 +53,15 @@ servers: ## Install the PostgreSQL that some tests start (Debian or Ubuntu, as r
 fault: $(DEV) ## Kill nodes 300 times under load (LIMNER_FAULT_KILLS says otherwise) and break what they need
 	@LIMNER_FAULT_KILLS="$${LIMNER_FAULT_KILLS:-300}" $(BIN)/pytest --numprocesses=0 -o faulthandler_timeout=1800 tests/fault $(ARGS)
 
+clients: $(DEV) $(CLIENTS)/.ready ## Set up the programs of others that tests run; without them these are skipped
+	@echo "limner: ready; \`make test-clients\` runs them"
+
+test-clients: clients ## Run OpenAI's packages, the AI SDK, LangChain, LiteLLM and others against a server
+	@$(BIN)/pytest -rs tests/e2e/test_clients.py $(ARGS)
+
+fuzz: $(DEV) $(FUZZ)/.ready ## Send requests made from the OpenAPI documents to a server of its own: make fuzz CASES=10000
+	@$(FUZZ)/bin/python tests/fuzz/fuzz.py --python $(BIN)/python --cases $(or $(CASES),1000) $(ARGS)
+
 check: lint types imports docs-check ## Everything that is checked without running it: the four below
 
 lint: $(DEV) ## Style and faults that can be seen, by ruff
@@ -84,6 +95,12 @@ bench-peers: $(DEV) ## The same load on us and on others, side by side: needs a 
 bench-provenance: $(DEV) ## What content credentials cost per picture
 	@$(BIN)/python benchmarks/provenance.py $(ARGS)
 
+bench-uploads: $(DEV) ## What an upload of 45 MB takes in memory
+	@$(BIN)/python benchmarks/uploads.py $(ARGS)
+
+bench-streaming: $(DEV) ## How soon the caller of a stream has what the engine shows
+	@$(BIN)/python benchmarks/streaming.py $(ARGS)
+
 bench-diffusers: $(DEV) $(LOCAL) ## Our engine for open-weights models against a bare loop of the library
 	@$(BIN)/python benchmarks/diffusers.py $(ARGS)
 
@@ -100,15 +117,24 @@ $(LOCAL): requirements-diffusers.lock tools/setup-diffusers.sh $(RUN)
 	@sh tools/setup-diffusers.sh $(VENV) '$(TORCH)'
 	@touch $@
 
+$(CLIENTS)/.ready: requirements-clients.lock tests/e2e/clients/package-lock.json tools/setup-clients.sh $(DEV)
+	@sh tools/setup-clients.sh $(VENV) $(CLIENTS)
+	@touch $@
+
+$(FUZZ)/.ready: requirements-fuzz.lock
+	@$(BIN)/python -m venv --clear $(FUZZ)
+	@$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-fuzz.lock
+	@touch $@
+
 clean: ## Remove everything that was built here; the data folder stays
-	@rm -rf $(VENV) .out dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	@rm -rf src/limner/engines/illustrator/art src/limner/web/console/vendor tests/support/receivers/node_modules tests/browser/node_modules
+	@rm -rf $(VENV) $(FUZZ) $(CLIENTS) .out dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf src/limner/engines/illustrator/art src/limner/web/console/vendor tests/support/receivers/node_modules tests/browser/node_modules tests/e2e/clients/node_modules
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(RUN): requirements.lock tools/setup.sh $(BUILD)
 	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements.lock
@@ -118,4 +144,4 @@ $(DEV): requirements-dev.lock tests/support/receivers/package-lock.json tests/br
 	@PYTHON='$(PYTHON)' sh tools/setup.sh $(VENV) requirements-dev.lock
 	@touch $@
 
-.PHONY: serve paint setup diffusers test test-browser screenshots fault servers check lint types imports docs-check format docs bench bench-peers bench-provenance bench-diffusers thermometer lock build clean help
+.PHONY: serve paint setup diffusers test test-browser screenshots fault clients test-clients fuzz servers check lint types imports docs-check format docs bench bench-peers bench-provenance bench-uploads bench-streaming bench-diffusers thermometer lock build clean help

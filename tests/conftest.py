@@ -43,6 +43,7 @@ for _name in [name for name in os.environ if name.startswith("OPENAI_")]:
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 TABLES = (
+    "files",
     "provenance_authorities",
     "moderation_verdicts",
     "moderation_rules",

@@ -273,7 +273,14 @@ def _commands() -> Iterator[str]:
         "`make paint` run the two that are wanted most. An error is one line and an exit code other than 0.",
     )
     for name, command in commands().items():
-        context = click.Context(command, info_name=name, max_content_width=HELP_WIDTH, terminal_width=HELP_WIDTH)
+        # The names of the help option come from the program: a command remembers them from whoever asks first.
+        context = click.Context(
+            command,
+            info_name=name,
+            max_content_width=HELP_WIDTH,
+            terminal_width=HELP_WIDTH,
+            help_option_names=_top().context_settings["help_option_names"],
+        )
         yield from ("", f"## `{name}`", "", "```text", click.unstyle(command.get_help(context)).rstrip(), "```")
 
 

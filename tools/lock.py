@@ -3,7 +3,8 @@
 requirements.lock is what running from the tree needs: the dependencies, and the build requirements since the tree is
 installed without build isolation. requirements-dev.lock adds the group `dev`, at the same versions.
 requirements-diffusers.lock is what the extra of that name adds, but for torch: which build of it is right depends on the
-machine, and `make diffusers` takes the one that is at hand.
+machine, and `make diffusers` takes the one that is at hand. requirements-fuzz.lock and requirements-clients.lock
+are the groups of those names alone, which live in virtual environments of their own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN, DEV, DIFFUSERS = "requirements.lock", "requirements-dev.lock", "requirements-diffusers.lock"
+FUZZ, CLIENTS = "requirements-fuzz.lock", "requirements-clients.lock"
 IN_PLACE = "editables>=0.5"  # hatchling wants it when it installs a tree in place
 
 
@@ -36,6 +38,8 @@ def main(arguments: Sequence[str]) -> None:
         extra = ("--extra", "diffusers", "--override", str(without))
         _compile(uv, "pyproject.toml", *extra, "--constraint", DEV, output=DIFFUSERS, extra=arguments)
         _keep_only_what_is_new(ROOT / DIFFUSERS, than=ROOT / RUN)
+        _compile(uv, "--group", "fuzz", output=FUZZ, extra=arguments)
+        _compile(uv, "--group", "clients", output=CLIENTS, extra=arguments)
 
 
 def _uv() -> str:

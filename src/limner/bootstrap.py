@@ -37,8 +37,17 @@ from limner.domain.money import micro
 from limner.engines import Engine, MakesEngines
 from limner.flow.bells import Bells
 from limner.flow.certifier import Certifier
+from limner.flow.errands import Errands
 from limner.flow.hands import Hands
-from limner.flow.house import AccountsPolicy, CallbackPolicy, EngineStand, House, ProviderPolicy, QueuePolicy
+from limner.flow.house import (
+    AccountsPolicy,
+    CallbackPolicy,
+    EngineStand,
+    FilesPolicy,
+    House,
+    ProviderPolicy,
+    QueuePolicy,
+)
 from limner.flow.keys import add_account, issue_key
 from limner.flow.moderator import Bounds, Moderator, PictureHook, RuleWatch
 from limner.flow.news import News
@@ -77,6 +86,7 @@ CHOSEN: Final = "chosen"
 _SECRET_BYTES: Final = 32
 _LAST_TRACES_SECONDS: Final = 3.0
 _LAST_MAILS_SECONDS: Final = 5.0
+_LAST_ERRANDS_SECONDS: Final = 5.0
 _RELAY: Final = "openai_relay"
 
 LooksAround: TypeAlias = Callable[[Mapping[str, str]], tuple[Mapping[str, object], str] | None]
@@ -160,13 +170,8 @@ async def opened_house(
             keeping = asyncio.create_task(keep_embedded(folder / EMBEDDED_FOLDER))
             stack.push_async_callback(_cancelled, keeping)
         clock = clock or SteadyClock(await database.now())
-        store = storage.load(settings.storage.url or (folder / "pictures").as_uri())
-        await store.open()
-        stack.push_async_callback(store.close)
-        async with database.transaction() as tx:
-            link_secrets = await images.link_secrets(
-                tx, id_=uuid7(), noise=secrets.token_bytes(_SECRET_BYTES), now=clock.now()
-            )
+        store = await stack.enter_async_context(_opened_storage(settings, folder=folder))
+        link_secrets = await _link_secrets(database, now=clock.now())
         outbound = make_outbound(settings)
         stack.push_async_callback(outbound.close)
         provider_line = make_provider_line()
@@ -191,6 +196,8 @@ async def opened_house(
         await offer.look()
         stack.push_async_callback(_cancelled, asyncio.create_task(offer.run()))
         listener = _listener(database.url, news=news, inbox_news=inbox_news, bells=bells, offer=offer, rules=rule_watch)
+        errands = Errands()
+        stack.push_async_callback(errands.close, seconds=_LAST_ERRANDS_SECONDS)
         signs = Signs(listening=listener.is_listening)
         stack.push_async_callback(_cancelled, asyncio.create_task(listener.run()))
         yield House(
@@ -213,6 +220,9 @@ async def opened_house(
             task_seconds=settings.limits.task_seconds,
             keep=timedelta(days=settings.storage.keep_days),
             inbox_life=timedelta(hours=settings.inbox.hours),
+            errands=errands,
+            stops_for_leavers=settings.server.stop_for_leavers,
+            keep_alive_seconds=settings.server.keep_alive_seconds,
             hands=hands,
             news=news,
             inbox_news=inbox_news,
@@ -226,10 +236,26 @@ async def opened_house(
             provider_line=provider_line,
             reviser=reviser,
             certifier=certifier,
+            files_policy=_files_policy(settings),
             moderator=moderator,
             verdicts_kept=timedelta(days=settings.moderation.verdict_days),
             settings_shown=all_shown(Loaded(settings=settings, origins=origins)),
         )
+
+
+@asynccontextmanager
+async def _opened_storage(settings: Settings, *, folder: Path) -> AsyncGenerator[storage.Storage]:
+    store = storage.load(settings.storage.url or (folder / "pictures").as_uri())
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def _link_secrets(database: Database, *, now: datetime) -> list[bytes]:
+    async with database.transaction() as tx:
+        return await images.link_secrets(tx, id_=uuid7(), noise=secrets.token_bytes(_SECRET_BYTES), now=now)
 
 
 def _listener(url: str, *, news: News, inbox_news: News, bells: Bells, offer: Offer, rules: RuleWatch) -> Listener:
@@ -266,6 +292,17 @@ def _callback_policy(settings: Settings) -> CallbackPolicy:
         endpoint_concurrent=given.endpoint_concurrent,
         pause_after=timedelta(days=given.pause_days),
         operator_url=given.operator_url,
+    )
+
+
+def _files_policy(settings: Settings) -> FilesPolicy:
+    given = settings.files
+    return FilesPolicy(
+        keep=timedelta(days=given.keep_days),
+        input_life=timedelta(hours=given.input_hours),
+        file_bytes_max=given.file_bytes_max,
+        pixels_max=given.pixels_max,
+        account_bytes_max=given.account_bytes_max,
     )
 
 

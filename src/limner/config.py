@@ -29,7 +29,10 @@ PREFIX: Final = "LIMNER_"
 SEPARATOR: Final = "__"
 FILE_SUFFIX: Final = "_FILE"
 CONFIG_FILE_VARIABLE: Final = "LIMNER_CONFIG"
+API_KEY_VARIABLE: Final = "LIMNER_API_KEY"
+"""A caller's key, for `limner mcp` and programs of their own; it says nothing about the server."""
 DEFAULT_CONFIG_FILE: Final = Path("limner.toml")
+_NO_SETTINGS: Final = frozenset({CONFIG_FILE_VARIABLE, API_KEY_VARIABLE})
 _MASK: Final = "***"
 _SECRET_WORDS: Final = ("key", "secret", "token", "password")
 
@@ -73,6 +76,10 @@ class Server(_Section):
     """The address that callers use, for links in answers; without it, http://host:port."""
     body_bytes_max: Annotated[int, Field(ge=1024)] = 1_048_576
     """The largest request body that is read."""
+    stop_for_leavers: bool = False
+    """Whether a caller that closes the connection stops what it waits for; else that is finished, kept and charged."""
+    keep_alive_seconds: Annotated[float, Field(gt=0, le=600)] | None = None
+    """How often a space is sent to callers who wait for a plain answer, so that no proxy cuts them off; the answer's status is then 200 whatever becomes of it. Without it, only where a request says so in X-Limner-Keep-Alive."""
     stop_seconds: Annotated[int, Field(ge=1)] = 30
     """How long a stop waits for requests and tasks under way; what is not done by then goes back to the queue."""
     metrics_token: SecretStr | None = None
@@ -178,6 +185,21 @@ class Inbox(_Section):
 
     hours: Annotated[float, Field(gt=0)] = 24.0
     """How long an inbox lives."""
+
+
+class Files(_Section):
+    """Pictures that callers give, to be painted from: uploaded to /v1/files, or inside a request."""
+
+    keep_days: Annotated[float, Field(gt=0)] = 7.0
+    """How long an uploaded file is kept, unless its request says otherwise."""
+    input_hours: Annotated[float, Field(gt=0)] = 24.0
+    """How long a picture is kept that came inside a request; in any case until the request's task has ended."""
+    file_bytes_max: Annotated[int, Field(ge=1024)] = 50_000_000
+    """The largest picture that is taken."""
+    pixels_max: Annotated[int, Field(ge=1024)] = 40_000_000
+    """The most pixels that a picture may have, whatever its bytes."""
+    account_bytes_max: Annotated[int, Field(ge=1024)] = 2_000_000_000
+    """How much of one account's pictures may lie here at once."""
 
 
 class Telemetry(_Section):
@@ -416,6 +438,7 @@ class Settings(_Section):
     webhooks: Webhooks = Webhooks()
     outbound: Outbound = Outbound()
     inbox: Inbox = Inbox()
+    files: Files = Files()
     telemetry: Telemetry = Telemetry()
     credits: Credits = Credits()
     accounts: Accounts = Accounts()
@@ -515,7 +538,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
 
 def _read_environment(environ: Mapping[str, str], tree: dict[str, Any], origins: dict[str, str]) -> None:
     for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or variable == CONFIG_FILE_VARIABLE:
+        if not variable.startswith(PREFIX) or variable in _NO_SETTINGS:
             continue
         value, name = environ[variable], variable.removeprefix(PREFIX)
         if not value:

@@ -70,6 +70,8 @@ LOOKS: Final[Mapping[str, tuple[Look, ...]]] = {
         Look(path="/", who="eve"),
         Look(path="/", who="grace"),
         Look(path="/?model=gpt-image-2", who="grace"),
+        Look(path="/?model=gpt-image-1.5", who="grace"),
+        Look(path="/?again={edited}", who="grace"),
     ),
     "/inboxes": (Look(path="/inboxes", who="grace"), Look(path="/inboxes", who="eve")),
     "/inboxes/{token}": (Look(path="/inboxes/{inbox}", who="grace"), Look(path="/inboxes/{quiet_inbox}", who="grace")),
@@ -87,6 +89,7 @@ LOOKS: Final[Mapping[str, tuple[Look, ...]]] = {
         Look(path="/gallery/{scripted}/0", who="grace"),
         Look(path="/gallery/{many}/2", who="grace"),
         Look(path="/gallery/{long}/0", who="grace"),
+        Look(path="/gallery/{edited}/0", who="grace"),
     ),
     "/s/{token}": (Look(path="/s/{share}", who=None),),
     "/tasks": (
@@ -96,7 +99,7 @@ LOOKS: Final[Mapping[str, tuple[Look, ...]]] = {
     ),
     "/tasks/{task}": tuple(
         Look(path=f"/tasks/{{{fate}}}", who="grace")
-        for fate in ("succeeded", "long", "many", "unheard", "failed", "cancelled", "queued")
+        for fate in ("succeeded", "long", "many", "unheard", "failed", "cancelled", "queued", "edited")
     ),
     "/operate/accounts": (
         Look(path="/operate/accounts", who="owner"),

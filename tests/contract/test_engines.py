@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from limner import engines
-from limner.domain.spec import Background, OutputFormat, Picture, Quality, Spec, Style
+from limner.domain.spec import Background, OutputFormat, Partial, Picture, Quality, Source, Spec, Style
 from limner.engines import Engine, EngineCannot, SourceType
 from support.tiny import build, skip_without_diffusers
 from support.upstream import upstream
@@ -144,6 +144,64 @@ async def test_pictures_are_files_of_the_format_asked_for(engine: Engine, output
         image = Image.open(io.BytesIO(picture.data))
         image.load()
         assert image.format == output_format.name
+
+
+def given(colour: str = "#7cc4f5", *, size: tuple[int, int] = (320, 240), kind: str = "PNG") -> Source:
+    file = io.BytesIO()
+    image = Image.new("RGB", size, colour)
+    image.paste("#3fae49", (0, size[1] // 2, *size))
+    image.save(file, kind)
+    return Source(data=file.getvalue(), media_type=f"image/{kind.lower()}")
+
+
+def mask(*, size: tuple[int, int] = (320, 240)) -> Source:
+    file = io.BytesIO()
+    image = Image.new("RGBA", size, (0, 0, 0, 255))
+    image.paste((0, 0, 0, 0), (size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2))
+    image.save(file, "PNG")
+    return Source(data=file.getvalue(), media_type="image/png")
+
+
+@pytest.mark.parametrize("more", [{}, {"mask": mask()}, {"is_variation": True}, {"output_format": OutputFormat.GIF}])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+async def test_what_an_engine_starts_from_pictures_with_is_painted(
+    engine: Engine, more: Mapping[str, object], kind: str
+) -> None:
+    wanted = changed(**{"images": (given(kind=kind),), "frames": 2, **more})
+    if not engine.images_max or wanted.output_format not in engine.output_formats:
+        return  # the catalogue refuses it before it comes here
+
+    with suppress(EngineCannot):  # a model that has no masks, or no variations, says so
+        (picture,) = await painted(engine, wanted)
+
+        image = Image.open(io.BytesIO(picture.data))
+        image.load()
+        assert image.size == (picture.width, picture.height) == (256, 256)
+
+
+async def test_an_engine_starts_from_as_many_pictures_as_it_says(engine: Engine) -> None:
+    if not engine.images_max:
+        return
+
+    (picture,) = await painted(engine, changed(images=(given(),) * engine.images_max))
+
+    assert Image.open(io.BytesIO(picture.data)).size == (256, 256)
+
+
+async def test_unfinished_pictures_come_before_the_finished_one_and_are_numbered(engine: Engine) -> None:
+    seen: dict[int, list[int]] = {0: [], 1: []}
+    done: list[int] = []
+    async with aclosing(engine.paint(changed(n=2, partials=3))) as shown:
+        async for one in shown:
+            if isinstance(one, Partial):
+                assert one.index not in done
+                seen[one.index].append(one.number)
+                Image.open(io.BytesIO(one.data)).load()
+            elif isinstance(one, Picture):
+                done.append(one.index)
+
+    assert sorted(done) == [0, 1]
+    assert all(numbers == list(range(len(numbers))) and len(numbers) <= 3 for numbers in seen.values())
 
 
 async def test_the_same_seed_gives_the_same_bytes(engine: Engine) -> None:

@@ -74,6 +74,35 @@ async def test_what_was_put_is_there(shelf: Storage) -> None:
     assert await read(shelf, KEY, 0, len(DATA)) == DATA
 
 
+@pytest.mark.parametrize("length", [1, 4096, 12_000_000])
+async def test_what_a_file_holds_is_kept_as_it_is(shelf: Storage, tmp_path: Path, length: int) -> None:
+    (tmp_path / "otter").write_bytes(data := os.urandom(length))
+
+    await shelf.put_file(KEY, tmp_path / "otter")
+
+    assert (await shelf.head(KEY)).bytes == length
+    assert await read(shelf, KEY, 0, length) == data
+    assert await keys(shelf, "2026-11-22/") == [KEY]
+    assert (tmp_path / "otter").read_bytes() == data
+
+
+async def test_what_a_file_holds_replaces_what_was_there(shelf: Storage, tmp_path: Path) -> None:
+    (tmp_path / "otter").write_bytes(b"later")
+    await shelf.put(KEY, DATA)
+
+    await shelf.put_file(KEY, tmp_path / "otter")
+
+    assert await read(shelf, KEY, 0, 5) == b"later"
+    assert (await shelf.head(KEY)).bytes == 5
+
+
+async def test_a_file_that_is_not_there_is_not_kept(shelf: Storage, tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed):
+        await shelf.put_file(KEY, tmp_path / "nothing")
+
+    assert await keys(shelf, "2026-11-22/") == []
+
+
 @pytest.mark.parametrize(("start", "end"), [(0, 1), (10, 20), (4095, 4096), (0, 4096)])
 async def test_any_part_can_be_read(shelf: Storage, start: int, end: int) -> None:
     await shelf.put(KEY, DATA)
@@ -164,6 +193,38 @@ async def test_readers_never_see_half_a_file(shelf: Storage) -> None:
     await writing
 
 
+async def test_readers_never_see_half_of_what_a_file_holds(shelf: Storage, tmp_path: Path) -> None:
+    length = 6_000_000
+    versions = [tmp_path / str(number) for number in range(3)]
+    for number, version in enumerate(versions):
+        version.write_bytes(bytes([number]) * length)
+    await shelf.put_file(KEY, versions[0])
+
+    async def write() -> None:
+        for version in versions:
+            await shelf.put_file(KEY, version)
+
+    writing = asyncio.create_task(write())
+    while not writing.done():
+        assert (await shelf.head(KEY)).bytes == length
+        assert len(set(await read(shelf, KEY, length - 1000, length))) == 1
+        assert await keys(shelf, "2026-11-22/") == [KEY]
+    await writing
+
+
+async def test_a_full_memory_takes_no_file_either(tmp_path: Path) -> None:
+    shelf = storage.load("memory://?bytes_max=10")
+    await shelf.open()
+    (tmp_path / "six").write_bytes(b"123456")
+    await shelf.put_file("d/a", tmp_path / "six")
+
+    with pytest.raises(StorageFailed, match="full"):
+        await shelf.put_file("d/b", tmp_path / "six")
+
+    assert await keys(shelf, "d/") == ["d/a"]
+    await shelf.put("d/c", b"1234")
+
+
 async def test_a_full_memory_keeps_nothing_of_what_did_not_fit() -> None:
     shelf = storage.load("memory://?bytes_max=10")
     await shelf.open()
@@ -207,6 +268,10 @@ async def test_a_place_that_is_taken_is_said_when_a_file_is_put(tmp_path: Path) 
 
     with pytest.raises(StorageFailed, match="full, read-only or out of reach"):
         await shelf.put(KEY, DATA)
+    with pytest.raises(StorageFailed, match="full, read-only or out of reach"):
+        await shelf.put_file(KEY, tmp_path / "2026-11-22")
+
+    assert files_in(tmp_path) == ["2026-11-22"]
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ def test_the_server_ends_well_and_finds_everything_again_even_when_killed(tmp_pa
 
 def test_a_picture_under_way_is_finished_before_the_server_stops(tmp_path: Path) -> None:
     config = tmp_path / "limner.toml"
-    config.write_text("[engines.fake]\nseconds = 1\n", encoding="utf-8")
+    config.write_text("[engines.fake]\nseconds = 4\n", encoding="utf-8")
     with Serving.at(tmp_path / "data", "--config", str(config)) as server:
         _check_that_it_is_finished(server, tmp_path / "data")
 

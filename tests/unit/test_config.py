@@ -90,6 +90,11 @@ def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
     assert load(config_file=None, environ={"LIMNER_CONFIG": str(file)}, flags={}).settings.links.seconds == 61
 
 
+def test_a_callers_key_in_the_environment_is_no_setting() -> None:
+    assert load(config_file=None, environ={"LIMNER_API_KEY": "sk-otter"}, flags={}).origins == {}
+    assert "LIMNER_API_KEYS" in refusal({"LIMNER_API_KEYS": "sk-otter"})
+
+
 def test_a_file_that_is_not_there_is_said() -> None:
     assert "nowhere.toml: No such file" in refusal({}, config_file=Path("nowhere.toml"))
 

@@ -23,7 +23,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key as it may be shown: its prefix, never its secret."""
+    """A key as it may be shown: its prefix, never its secret. `lenient`: as in `Principal`."""
 
     id: UUID
     account_id: UUID
@@ -35,6 +35,7 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     disabled_at: datetime | None
+    lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 AUTHENTICATE: Final = "accounts_authenticate({})"
 
-CONFIRM: Final = "accounts_confirm({}, {}, {}, {}, {}, {})"
+CONFIRM: Final = "accounts_confirm({}, {}, {}, {}, {}, {}, {})"
 
 KEY_CHANGED: Final = "LM005"
 
@@ -43,13 +43,12 @@ EMPTIED: Final = "UPDATE accounts SET emptied_at = $2 WHERE id = $1 AND deleted_
 OWNER: Final = "SELECT id, name, role, created_at, suspended_at FROM accounts WHERE role = 'owner'"
 
 ADD_KEY: Final = """
-INSERT INTO api_keys (id, account_id, name, prefix, secret_hash, models, requests_per_minute, concurrent, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO api_keys (
+    id, account_id, name, prefix, secret_hash, models, requests_per_minute, concurrent, created_at, expires_at, lenient
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 
-_KEY_COLUMNS: Final = (
-    "id, account_id, name, prefix, models, requests_per_minute, concurrent, created_at, expires_at, disabled_at"
-)
+_KEY_COLUMNS: Final = "id, account_id, name, prefix, models, requests_per_minute, concurrent, created_at, expires_at, disabled_at, lenient"
 
 KEYS: Final = f"SELECT {_KEY_COLUMNS} FROM api_keys WHERE deleted_at IS NULL ORDER BY id"
 
@@ -85,7 +84,7 @@ UPDATE api_keys SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL
 RENAME_KEY: Final = "UPDATE api_keys SET name = $3 WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL"
 
 SET_LIMITS: Final = """
-UPDATE api_keys SET models = $3, requests_per_minute = $4, concurrent = $5, expires_at = $6
+UPDATE api_keys SET models = $3, requests_per_minute = $4, concurrent = $5, expires_at = $6, lenient = $7
 WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL
 """
 

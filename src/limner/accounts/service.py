@@ -120,6 +120,7 @@ def confirm(principal: Principal, *, now: datetime) -> Step[None]:
             models,
             principal.requests_per_minute,
             principal.concurrent,
+            principal.lenient,
             now,
         ),
         read=nothing,
@@ -135,6 +136,7 @@ class _Found(NamedTuple):
     models: list[str] | None
     requests_per_minute: int | None
     concurrent: int | None
+    lenient: bool
     expires_at: datetime | None
     disabled_at: datetime | None
     suspended_at: datetime | None
@@ -158,6 +160,7 @@ def _principal(found: _Found, *, secret_hash: bytes, now: datetime) -> Principal
         models=_models(found.models),
         requests_per_minute=found.requests_per_minute,
         concurrent=found.concurrent,
+        lenient=found.lenient,
     )
 
 
@@ -245,6 +248,7 @@ async def issue_key(
     requests_per_minute: int | None = None,
     concurrent: int | None = None,
     expires_at: datetime | None = None,
+    lenient: bool = False,
 ) -> IssuedKey:
     """A new key for the account; `noise` is 32 fresh random bytes. Its secret is in the answer and kept nowhere."""
     secret = rules.secret_from(noise)
@@ -259,6 +263,7 @@ async def issue_key(
         created_at=now,
         expires_at=expires_at,
         disabled_at=None,
+        lenient=lenient,
     )
     listed = sorted(models) if models is not None else None
     await tx.run(
@@ -273,6 +278,7 @@ async def issue_key(
         concurrent,
         now,
         expires_at,
+        lenient,
     )
     return IssuedKey(key=key, secret=secret)
 
@@ -353,10 +359,14 @@ async def set_key_limits(
     requests_per_minute: int | None,
     concurrent: int | None,
     expires_at: datetime | None,
+    lenient: bool,
 ) -> None:
     """Say anew what the account's key may do, all of it. Raises `NoSuchKey`."""
     listed = sorted(models) if models is not None else None
-    if await tx.run(queries.SET_LIMITS, id_, account_id, listed, requests_per_minute, concurrent, expires_at) == 0:
+    changed = await tx.run(
+        queries.SET_LIMITS, id_, account_id, listed, requests_per_minute, concurrent, expires_at, lenient
+    )
+    if changed == 0:
         raise _no_such(id_)
 
 

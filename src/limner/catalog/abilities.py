@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from limner.catalog import rules
-from limner.catalog.models import FreeSizes, Model, Profile
-from limner.domain.ask import ResponseFormat
+from limner.catalog.extras import EXTRAS, TEXT_CHARACTERS_MAX
+from limner.catalog.models import FreeSizes, ImageRules, Model, Profile
+from limner.domain.ask import Act, ResponseFormat
 from limner.domain.spec import Background, OutputFormat, Quality, Style
 
-Kind = Literal["choice", "number", "text", "flag", "loose"]
+Kind = Literal["choice", "number", "decimal", "text", "flag", "loose"]
 Fixed = str | int
 """What one can choose from."""
 Value = Fixed | float | list[Any] | dict[str, Any]
@@ -33,6 +34,12 @@ _ORDER: Final = (
     "output_format",
     "output_compression",
     "background",
+    "partial_images",
+    "input_fidelity",
+    "complexity",
+    "frame_count",
+    "frame_duration_ms",
+    "svg",
     "moderation",
     "seed",
     "user",
@@ -41,6 +48,13 @@ _ORDER: Final = (
 _RARE: Final = frozenset(_ORDER[_ORDER.index("output_format") :])
 # How it is done, not what is painted: every model has it.
 _MANNERS: Final = frozenset({"callback_url"})
+_PICTURES: Final = frozenset({"image", "mask", "markup"})
+# What only pictures of one format have.
+_ONLY_FOR: Final = {
+    "frame_count": OutputFormat.GIF.value,
+    "frame_duration_ms": OutputFormat.GIF.value,
+    "svg": OutputFormat.SVG.value,
+}
 # Where any size goes, these are the ones to offer; those that a model does not paint are left out.
 _USUAL_SIZES: Final = (
     (1024, 1024),
@@ -63,7 +77,7 @@ class Parameter:
     """One field of a request.
 
     choice: one of `values`, in the order to show them; where `free_sizes` is set, any size within it as well.
-    number: a whole one from `low` to `high`. text: at most `characters_max` characters. flag: true or false.
+    number: a whole one from `low` to `high`. decimal: any number between these. text: at most `characters_max` characters. flag: true or false.
     loose: any JSON value; what it may be, only the engine knows.
     `default`: what holds when it is not given; None: nothing does. `sizes`: the values of `size` in pixels, without auto.
     `is_rare`: seldom needed, to be folded away.
@@ -75,8 +89,8 @@ class Parameter:
     values: tuple[str, ...] = ()
     sizes: tuple[tuple[int, int], ...] = ()
     free_sizes: FreeSizes | None = None
-    low: int | None = None
-    high: int | None = None
+    low: float | None = None
+    high: float | None = None
     characters_max: int | None = None
     may_be_blank: bool = True
     is_required: bool = False
@@ -98,6 +112,9 @@ class Parameter:
                 return isinstance(value, int) and (self.low or 0) <= value <= (
                     value if self.high is None else self.high
                 )
+            case "decimal":
+                is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
+                return is_one and (self.low or 0) <= float(str(value)) <= (self.high or 0)
             case "text":
                 text = str(value)
                 is_long = self.characters_max is not None and len(text) > self.characters_max
@@ -107,11 +124,15 @@ class Parameter:
             case "loose":
                 return True
 
-    def _is_free_size(self, value: str) -> bool:
+    def takes_frames(self, value: Value, *, frames: int) -> bool:
+        """The same of a size that so many frames are to have."""
+        return value == "auto" or self._is_free_size(str(value), frames=frames)
+
+    def _is_free_size(self, value: str, *, frames: int = 1) -> bool:
         edges = rules.edges_of(value)
         if self.free_sizes is None or edges is None:
             return False
-        return rules.fault_of_size(*edges, sizes=self.free_sizes) is None
+        return rules.fault_of_size(*edges, sizes=self.free_sizes, frames=frames) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +156,18 @@ class PriceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """All that a model takes. `price_lines`: of every size to choose in every quality that differs in price or work."""
+    """All that a model takes for one act. `price_lines`: of every size to choose in every quality that differs in price or work.
+
+    `images`: what pictures it starts from, `images_max` of them at most; None: from words alone.
+    """
 
     model: str
+    act: Act
     parameters: tuple[Parameter, ...]
     needs: tuple[Need, ...]
     price_lines: tuple[PriceLine, ...]
+    images: ImageRules | None = None
+    images_max: int = 0
 
     def parameter(self, name: str) -> Parameter | None:
         """The one of that name; None: the model has none."""
@@ -166,12 +193,22 @@ class Abilities:
 
     def _takes(self, name: str, value: Value, given: Mapping[str, Value]) -> bool:
         parameter = self.parameter(name)
-        if parameter is None or not parameter.takes(value):
+        if parameter is None:
+            return False
+        frames = self._frames(given) if name == "size" else 1
+        if not (parameter.takes(value) if frames == 1 else parameter.takes_frames(value, frames=frames)):
             return False
         excluded = self.excluded(name, given=given)
         if excluded == "all":
             return value == parameter.default
         return not isinstance(value, (str, int)) or value not in excluded
+
+    def _frames(self, given: Mapping[str, Value]) -> int:
+        """Of how many pictures the one that is asked for would be made."""
+        if self._chosen("output_format", given) != OutputFormat.GIF.value:
+            return 1
+        frames = self._chosen("frame_count", given)
+        return frames if isinstance(frames, int) else rules.FRAMES_USUAL
 
     def _chosen(self, name: str, given: Mapping[str, Value]) -> Value | None:
         parameter = self.parameter(name)
@@ -184,25 +221,46 @@ def abilities(
     formats: Collection[OutputFormat],
     extras: Collection[str] = (rules.SEED,),
     response_format: ResponseFormat | None = None,
+    act: Act = Act.GENERATION,
+    images_max: int = 0,
 ) -> Abilities:
-    """What the model takes, on an engine that writes these formats, where `response_format` (or the profile's) is usual.
+    """What the model takes for `act`, on an engine that writes these formats, where `response_format` (or the profile's) is usual.
 
     `extras`: what the engine takes beyond the profile's parameters; those that we know nothing of come last, by name.
+    `images_max`: how many pictures it can start from. The pictures themselves are no parameters: see `images`.
     """
     profile = model.profile
     written = tuple(name for name in profile.output_formats if name in formats)
     usual = response_format or profile.response_format
     known = _parameters(profile, written=written, response_format=usual)
-    names = rules.parameters(profile, extras=extras) | _MANNERS
-    unknown = sorted(names - set(_ORDER) - {"model"})
+    names = (rules.parameters(profile, extras=extras, act=act) | _MANNERS) - _PICTURES
+    names -= {name for name, format_ in _ONLY_FOR.items() if format_ not in written}
+    if not profile.input_fidelities:
+        names -= {"input_fidelity"}
+    more = sorted(names - set(_ORDER) - {"model"})
+    most = min(images_max, profile.images.count_max) if profile.images is not None else 0
     return Abilities(
         model=model.name,
-        parameters=(
-            *(known[name] for name in _ORDER if name in names),
-            *(Parameter(name=name, kind="loose", is_rare=True) for name in unknown),
-        ),
-        needs=_needs(written),
+        act=act,
+        parameters=(*(known[name] for name in _ORDER if name in names), *map(_extra, more)),
+        needs=tuple(need for need in _needs(written, n_max=profile.n_max) if need.name in names),
         price_lines=_price_lines(model, sizes=_sizes(profile)),
+        images=profile.images if most else None,
+        images_max=most,
+    )
+
+
+def _extra(name: str) -> Parameter:
+    found = EXTRAS.get(name)
+    if found is None:
+        return Parameter(name=name, kind="loose", is_rare=True)
+    return Parameter(
+        name=name,
+        kind=found.kind,
+        low=found.low,
+        high=found.high,
+        characters_max=TEXT_CHARACTERS_MAX if found.kind == "text" else None,
+        is_rare=True,
     )
 
 
@@ -250,6 +308,33 @@ def _parameters(
             is_rare=True,
         ),
         Parameter(name="background", kind="choice", default="auto", values=rules.BACKGROUNDS[::-1], is_rare=True),
+        Parameter(
+            name="partial_images",
+            kind="number",
+            default=0,
+            low=0,
+            high=rules.PARTIALS_MAX,
+            is_rare=True,
+        ),
+        Parameter(name="input_fidelity", kind="choice", values=profile.input_fidelities, is_rare=True),
+        Parameter(name="complexity", kind="choice", values=rules.COMPLEXITIES, is_rare=True),
+        Parameter(
+            name="frame_count",
+            kind="number",
+            default=rules.FRAMES_USUAL,
+            low=rules.FRAMES[0],
+            high=rules.FRAMES[1],
+            is_rare=True,
+        ),
+        Parameter(
+            name="frame_duration_ms",
+            kind="number",
+            default=rules.FRAME_MILLISECONDS_USUAL,
+            low=1,
+            high=rules.FRAME_MILLISECONDS_MAX,
+            is_rare=True,
+        ),
+        Parameter(name="svg", kind="loose", is_rare=True),
         Parameter(name="moderation", kind="choice", default="auto", values=rules.MODERATIONS, is_rare=True),
         Parameter(name="seed", kind="number", low=0, high=rules.SEED_MAX, is_rare=True),
         *(
@@ -267,8 +352,24 @@ def _sizes(profile: Profile) -> tuple[tuple[int, int], ...]:
     return tuple(size for size in _USUAL_SIZES if rules.fault_of_size(*size, sizes=profile.sizes) is None)
 
 
-def _needs(written: tuple[str, ...]) -> tuple[Need, ...]:
+def _needs(written: tuple[str, ...], *, n_max: int) -> tuple[Need, ...]:
+    whole = tuple(name for name in written if name not in rules.WHOLE)
     return (
+        *(
+            Need(name=name, values=(), other="output_format", among=(format_,))
+            for name, format_ in _ONLY_FOR.items()
+            if format_ in written
+        ),
+        *(
+            [Need(name="partial_images", values=(1, 2, 3), other="output_format", among=whole)]
+            if len(whole) < len(written)
+            else []
+        ),
+        *(
+            [Need(name="n", values=tuple(range(2, n_max + 1)), other="output_format", among=_without_svg(written))]
+            if n_max > 1 and OutputFormat.SVG.value in written
+            else []
+        ),
         Need(
             name="output_compression",
             values=(),
@@ -282,6 +383,10 @@ def _needs(written: tuple[str, ...]) -> tuple[Need, ...]:
             among=tuple(name for name in written if name in rules.TRANSPARENT),
         ),
     )
+
+
+def _without_svg(written: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in written if name != OutputFormat.SVG.value)
 
 
 def _price_lines(model: Model, *, sizes: tuple[tuple[int, int], ...]) -> tuple[PriceLine, ...]:

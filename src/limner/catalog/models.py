@@ -25,11 +25,30 @@ class FreeSizes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRules:
+    """What pictures a model starts from: `count_max` of these types, each of less than `bytes_max` bytes.
+
+    `is_square`: only square ones. `needs_clear`: without a mask, the picture must be transparent where it is to be painted
+    anew. A mask has less than `mask_bytes_max` bytes. `takes_markup`: what is meant may be drawn over the first of them.
+    """
+
+    count_max: int = 16
+    bytes_max: int = 50_000_000
+    media_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
+    is_square: bool = False
+    needs_clear: bool = False
+    mask_bytes_max: int = 4_000_000
+    takes_markup: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """The manners of a family of models: which parameters it takes, and which values.
 
     `qualities` maps the words of the wire to the amount of work they stand for. `response_format` is the default under
-    /v1, where GPT image models answer with bytes.
+    /v1, where GPT image models answer with bytes. `images`: what pictures it starts from; None: from words alone.
+    `input_fidelities`: how closely it can be told to keep to them. `is_lenient`: what it has no parameter for is left out
+    and named, whoever asks.
     """
 
     name: str
@@ -41,6 +60,9 @@ class Profile:
     qualities: Mapping[str, Quality]
     output_formats: tuple[str, ...]
     response_format: ResponseFormat
+    images: ImageRules | None = None
+    input_fidelities: tuple[str, ...] = ()
+    is_lenient: bool = False
 
 
 DEFAULT_CAUSES: Final = frozenset(Cause) - {Cause.REFUSED, Cause.CANNOT}

@@ -1,7 +1,8 @@
 """The profiles, as data: how OpenAI's model families behave, and `open` for engines under their own names.
 
-`output_format`, `output_compression`, `background` and `seed` are ours on the dall-e profiles: OpenAI never had them
-there, and no program can trip over a field that it does not send.
+`output_format`, `output_compression`, `background`, `seed` and `partial_images` are ours on the dall-e profiles, and
+dall-e-3 edits pictures, as with the vendor: OpenAI never had them there, and no program can trip over a field that it does
+not send.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from limner.catalog.models import FreeSizes, Profile
+from limner.catalog.models import FreeSizes, ImageRules, Profile
 from limner.domain.spec import Quality
 
 _COMMON: Final = frozenset(
@@ -28,9 +29,14 @@ _COMMON: Final = frozenset(
         "user",
         "safety_identifier",
         "seed",
+        "partial_images",
+        "image",
+        "mask",
     }
 )
+_ANIMATED: Final = frozenset({"frame_count", "frame_duration_ms"})
 _FILES: Final = ("png", "jpeg", "webp", "svg")
+_FIDELITIES: Final = ("high", "low")
 _SQUARE: Final = (1024, 1024)
 _GPT_SIZES: Final = (_SQUARE, (1536, 1024), (1024, 1536))
 _GPT_2_SIZES: Final = FreeSizes(
@@ -54,10 +60,11 @@ _DALL_E_2_PROFILE: Final = Profile(
     qualities=_DALLE_2,
     output_formats=_FILES,
     response_format="url",
+    images=ImageRules(count_max=1, bytes_max=4_000_000, media_types=("image/png",), is_square=True, needs_clear=True),
 )
 _GPT_IMAGE_PROFILE: Final = Profile(
     name="gpt-image",
-    parameters=_COMMON | {"moderation"},
+    parameters=_COMMON | {"moderation", "input_fidelity"},
     prompt_characters_max=32_000,
     n_max=10,
     sizes=_GPT_SIZES,
@@ -65,6 +72,16 @@ _GPT_IMAGE_PROFILE: Final = Profile(
     qualities=_GPT,
     output_formats=_FILES,
     response_format="b64_json",
+    images=ImageRules(),
+    input_fidelities=_FIDELITIES,
+)
+_GPT_2_PROFILE: Final = replace(_GPT_IMAGE_PROFILE, name="gpt-image-2", sizes=_GPT_2_SIZES, input_fidelities=())
+_GPT_25_PROFILE: Final = replace(
+    _GPT_2_PROFILE,
+    name="gpt-image-2.5",
+    parameters=_GPT_2_PROFILE.parameters | {"markup"},
+    qualities=_GPT_25,
+    images=ImageRules(takes_markup=True),
 )
 
 # Each later profile says only what differs from the one that it follows.
@@ -76,19 +93,44 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
             replace(
                 _DALL_E_2_PROFILE,
                 name="dall-e-3",
-                parameters=_COMMON | {"style"},
+                parameters=_COMMON | {"style", "input_fidelity"},
+                images=ImageRules(),
+                input_fidelities=_FIDELITIES,
                 prompt_characters_max=4000,
                 n_max=1,
                 sizes=(_SQUARE, (1792, 1024), (1024, 1792)),
                 qualities=_DALLE_3,
             ),
             _GPT_IMAGE_PROFILE,
-            replace(_GPT_IMAGE_PROFILE, name="gpt-image-2", sizes=_GPT_2_SIZES),
-            replace(_GPT_IMAGE_PROFILE, name="gpt-image-2.5", sizes=_GPT_2_SIZES, qualities=_GPT_25),
+            replace(_GPT_IMAGE_PROFILE, name="gpt-image-mini", input_fidelities=("low",)),
+            _GPT_2_PROFILE,
+            _GPT_25_PROFILE,
+            replace(
+                _GPT_25_PROFILE,
+                name="gpt-image-2.6",
+                parameters=_GPT_25_PROFILE.parameters | _ANIMATED | {"complexity", "svg"},
+                output_formats=(*_FILES, "gif"),
+            ),
+            replace(
+                _DALL_E_2_PROFILE,
+                name="nano-banana",
+                parameters=frozenset(
+                    {"model", "prompt", "n", "size", "response_format", "output_format", "image", "seed"}
+                ),
+                prompt_characters_max=32_000,
+                sizes=(_SQUARE, (1792, 1024), (1024, 1792), (512, 512), (256, 256)),
+                qualities=_DALLE_2,
+                images=ImageRules(),
+                is_lenient=True,
+            ),
             replace(
                 _GPT_IMAGE_PROFILE,
                 name="open",
-                parameters=_COMMON | {"style", "moderation"},
+                parameters=_COMMON
+                | _ANIMATED
+                | {"style", "moderation", "input_fidelity", "complexity", "svg", "markup"},
+                output_formats=(*_FILES, "gif"),
+                images=ImageRules(takes_markup=True),
                 sizes=_OPEN_SIZES,
                 qualities=_OPEN,
                 response_format="url",

@@ -24,7 +24,7 @@ INTERRUPTED: Final = 130
 
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "Pictures": ("serve", "worker", "paint", "verify", "models"),
+        "Pictures": ("serve", "worker", "mcp", "paint", "verify", "files", "models"),
         "Tasks": ("tasks", "webhooks", "inbox", "moderation"),
         "People": ("accounts", "keys", "credits"),
         "Upkeep": ("config", "db", "doctor"),

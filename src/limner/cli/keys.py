@@ -79,6 +79,11 @@ def list_(given: Given, account: str | None, *, as_json: bool) -> None:
     "--expires", type=Moment(), help="When it ends: after a span (12h, 30d, 1y) or at a date (2027-12-31), UTC."
 )
 @click.option("--spend-limit", type=Credits(), help="How many credits it may spend in all.")
+@click.option(
+    "--lenient",
+    is_flag=True,
+    help="What an engine cannot do is left out of its requests and named in the answer, not refused.",
+)
 @json_option
 @shared_options()
 @pass_given
@@ -92,6 +97,7 @@ def create(
     concurrent: int | None,
     expires: datetime | None,
     spend_limit: int | None,
+    lenient: bool,
     as_json: bool,
 ) -> None:
     """Make a key and show its secret, this once.
@@ -125,6 +131,7 @@ def create(
                 concurrent=concurrent,
                 expires_at=expires,
                 spend_limit=spend_limit,
+                lenient=lenient,
             )
 
     issued = with_books(settings, act, make=True)
@@ -210,6 +217,7 @@ def _row(one: _Listed, *, now: datetime) -> dict[str, str]:
         "models": ", ".join(sorted(key.models or ())),
         "a minute": str(key.requests_per_minute or ""),
         "at once": str(key.concurrent or ""),
+        "lenient": "yes" if key.lenient else "",
         "spent": in_credits(budget.spent),
         "limit": in_credits(budget.spend_limit) if budget.spend_limit is not None else "",
         "expires (UTC)": shown_time(key.expires_at),
@@ -229,6 +237,7 @@ def _record(one: _Listed, *, now: datetime) -> dict[str, object]:
         "models": sorted(key.models) if key.models is not None else None,
         "requests_per_minute": key.requests_per_minute,
         "concurrent": key.concurrent,
+        "lenient": key.lenient,
         "spent": in_credits(budget.spent),
         "spend_limit": in_credits(budget.spend_limit) if budget.spend_limit is not None else None,
         "created_at": key.created_at.isoformat(),

@@ -124,7 +124,7 @@ def _prepared(settings: Settings, ask: Ask) -> tuple[Spec, EngineStand]:
     model = make_catalog(settings, known_engines=set(engines)).model(ask.model)
     engine = engines[model.engine].engine
     spec = spec_for(ask, model=model, extras=engine.extras(model.name))
-    offered = engine.output_formats
+    offered = engine.formats(model.name)
     if spec.output_format not in offered:
         raise Trouble(f"the engine {model.engine} writes {', '.join(sorted(offered))}, not {spec.output_format}")
     check_prompt(spec.prompt, blocked_words=settings.moderation.blocked_words)

@@ -15,6 +15,7 @@ from limner.cli.parts.names import account_id_of, account_names, shorter
 from limner.cli.parts.table import json_option, plain, write_json, write_table
 from limner.cli.parts.trouble import Trouble, failed_in_part
 from limner.cli.parts.values import Earlier, shown_moment, shown_span
+from limner.domain.ask import as_sent
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -253,7 +254,7 @@ def _lines(shown: _Shown) -> Iterator[str]:
     for warning in task.outcome.warnings if task.outcome else ():
         yield from passage("Note", warning)
     yield from passage("Prompt", str(task.request.get("prompt", "")))
-    others = {name: value for name, value in task.request.items() if name not in {"prompt", "model"}}
+    others = {name: value for name, value in as_sent(task.request).items() if name not in {"prompt", "model"}}
     if others:
         yield from passage("Request", ", ".join(f"{name}: {value}" for name, value in others.items()))
     for number, (image, link) in enumerate(zip(shown.images, shown.links, strict=True)):
@@ -427,7 +428,7 @@ def _whole_record(shown: _Shown) -> dict[str, object]:
     place, message = shown.place, shown.message
     return {
         **_record(shown.task, account=shown.account.name),
-        "request": dict(shown.task.request),
+        "request": as_sent(shown.task.request),
         **outcomes.of_task(shown.task),
         "tried": [
             {

@@ -11,7 +11,7 @@ class Principal:
     """An authenticated caller.
 
     `secret_hash`: by which the key is found. `models`: the only models this key may use; None means all. `requests_per_minute` and `concurrent`: the key's own
-    limits; None means the house's.
+    limits; None means the house's. `lenient`: what an engine cannot do is left out of this key's requests, and named.
     """
 
     account_id: UUID
@@ -20,3 +20,4 @@ class Principal:
     models: frozenset[str] | None
     requests_per_minute: int | None
     concurrent: int | None
+    lenient: bool = False

@@ -42,6 +42,7 @@ class OutputFormat(StrEnum):
     JPEG = "jpeg"
     WEBP = "webp"
     SVG = "svg"
+    GIF = "gif"
 
     @property
     def media_type(self) -> str:
@@ -74,7 +75,9 @@ class Source:
     media_type: str
 
 
-_NOT_CHOICES: Final = frozenset({"prompt", "images", "mask"})
+VARIATION: Final = "Another picture like this one: the same subject, style and mood, composed anew."
+"""What engines are told where the caller has given a picture and no words."""
+_NOT_CHOICES: Final = frozenset({"prompt", "images", "mask", "markup"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +89,16 @@ class Spec:
     ask again for any one of them. None: the engine chooses and says which in `Picture.seed`.
 
     `model`: under what name it was asked for. `quality_word`: the quality in the caller's own word; `size_word`: the size
-    likewise, so that "auto" can be told from the default. `partials`: how many unfinished pictures of each are wanted.
+    likewise, so that "auto" can be told from the default; `quality_told`: the quality in the profile's words, never auto. `partials`: how many unfinished pictures of each are wanted.
     `images`: pictures to start from, none for a picture from words alone; `mask`: a png as large as the first of them, to
-    be painted anew where it is transparent. `extras`: parameters beyond the profile's, which the engine says it takes
-    (`Engine.extras`): JSON values by name. `moderation`, `user`: as the caller gave them. `links_will_do`: the caller wants
-    links, so that a picture which lies elsewhere may stay there.
+    be painted anew where it is transparent; `markup`: a png as large, mostly transparent, with what was drawn over it to say
+    what is meant. `is_variation`: there are no words but ours, and another picture like the first is wanted.
+    `frames`, `frame_milliseconds`: of a gif. `input_fidelity` (low, high), `complexity` (low, medium, high), `svg` (the
+    object of that name): hints in OpenAI's words, None where nothing was said.
+    `extras`: parameters beyond the profile's, which the engine says it takes (`Engine.extras`): JSON values by name.
+    `moderation`, `user`: as the caller gave them. `links_will_do`: the caller wants links, so that a picture which lies
+    elsewhere may stay there. `notes`: what the caller is to know before anything is painted, a sentence each. `given_tokens`: what
+    the pictures come to in tokens, where the engine does not count.
     """
 
     prompt: str
@@ -106,13 +114,23 @@ class Spec:
     model: str = ""
     quality_word: str = "auto"
     size_word: str = "auto"
+    quality_told: str = ""
     partials: int = 0
     images: tuple[Source, ...] = ()
     mask: Source | None = None
+    markup: Source | None = None
+    is_variation: bool = False
+    frames: int = 1
+    frame_milliseconds: int = 200
+    input_fidelity: str | None = None
+    complexity: str | None = None
+    svg: Mapping[str, Any] | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
     moderation: str | None = None
     user: str | None = None
     links_will_do: bool = False
+    notes: tuple[str, ...] = ()
+    given_tokens: int = 0
 
     def choices(self) -> dict[str, Any]:
         """Everything but the prompt and the pictures, as plain values: what is kept of it."""
@@ -122,13 +140,14 @@ class Spec:
     def of(cls, *, prompt: str, choices: Mapping[str, Any]) -> Spec:
         """The spec that `choices` were taken from."""
         return cls(
-            prompt=prompt,
+            prompt=VARIATION if choices.get("is_variation") else prompt,
             **{
                 **choices,
                 "quality": Quality(choices["quality"]),
                 "style": Style(choices["style"]),
                 "background": Background(choices["background"]),
                 "output_format": OutputFormat(choices["output_format"]),
+                "notes": tuple(choices.get("notes", ())),
             },
         )
 

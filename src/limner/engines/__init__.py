@@ -146,6 +146,10 @@ class Engine(Protocol):
     @property
     def images_max(self) -> int: ...  # noqa: D102
 
+    def formats(self, model: str) -> frozenset[OutputFormat]:
+        """What of that it writes for the model of that name."""
+        ...
+
     def extras(self, model: str) -> Collection[str]:
         """The parameters beyond a profile's that it takes for the model of that name (seed, steps, negative_prompt...)."""
         ...

@@ -13,14 +13,14 @@ from uuid import UUID
 
 from limner.accounts import service as accounts
 from limner.catalog import rules as catalog_rules
+from limner.catalog import told
 from limner.catalog.models import Model
 from limner.credits import service as credit_book
 from limner.db.steps import Step
 from limner.domain.ask import Ask
 from limner.domain.claim import Claim
 from limner.domain.principal import Principal
-from limner.domain.problem import InvalidValue
-from limner.domain.spec import OutputFormat, Spec
+from limner.domain.spec import Spec
 from limner.flow import moderate, notify
 from limner.flow.house import House
 from limner.jobs import service as jobs
@@ -50,7 +50,7 @@ class Terms:
     """How the caller wants it done.
 
     `kind` and `prefix`: what was called, and in whose words. `as_links`: links, not bytes. `is_async`: the caller goes
-    its way, and asks later or is called back. Higher `priority` is performed first, within a worker's queue.
+    its way, and asks later or is called back. `is_lenient`: what cannot be done is left out, and named. Higher `priority` is performed first, within a worker's queue.
     """
 
     kind: str = "images_generations"
@@ -60,6 +60,7 @@ class Terms:
     priority: int = 0
     callback: Callback | None = None
     claim: Claim | None = None
+    is_lenient: bool = False
 
 
 AS_USUAL: Final = Terms()
@@ -129,28 +130,51 @@ def check(
     models: AbstractSet[str] | None = None,
     account_id: UUID | None = None,
     callback_url: str | None = None,
+    is_lenient: bool = False,
 ) -> tuple[Model, Spec, tuple[Finding, ...]]:
     """By which model, and what exactly, if it may be asked for at all; and what is to be noted of the prompt.
 
     `models`: those that the key is for; None: all. `account_id`: whose rules count beside everybody's; None: nobody's.
     Raises the `Problem` that keeps it out, whatever they have who ask.
     """
-    model = house.catalog.model(ask.model)
-    accounts.allow_model(models, model=model.name)
+    model = allowed_model(house, name=ask.model, models=models)
     engine = house.engines[model.engine].engine
-    spec = catalog_rules.spec_for(ask, model=model, extras=engine.extras(model.name))
-    _check_format(spec, offered=engine.output_formats, model=model.name)
+    spec = catalog_rules.spec_for(
+        ask,
+        model=model,
+        extras=engine.extras(model.name),
+        formats=engine.formats(model.name),
+        images_max=engine.images_max,
+        lenient=is_lenient,
+    )
+    spec = replace(
+        spec,
+        quality_told=told.quality_told(spec, profile=model.profile),
+        given_tokens=told.given_tokens(ask),
+    )
     noted = moderate.at_the_door(house, prompt=spec.prompt, model=model, account_id=account_id)
     if callback_url is not None:
         notify.check_url(house, url=callback_url)
     return model, spec, noted
 
 
+def allowed_model(house: House, *, name: str, models: AbstractSet[str] | None) -> Model:
+    """The model of that name. Raises `UnknownModel`, or `ModelNotAllowed` where it is not among those that a key is for."""
+    model = house.catalog.model(name)
+    accounts.allow_model(models, model=model.name)
+    return model
+
+
 async def _admit(house: House, *, principal: Principal, ask: Ask, trace_id: str, terms: Terms) -> Admitted:
     callback_url = terms.callback.url if terms.callback is not None else None
     try:
         model, spec, noted = check(
-            house, ask=ask, models=principal.models, account_id=principal.account_id, callback_url=callback_url
+            house,
+            ask=ask,
+            models=principal.models,
+            account_id=principal.account_id,
+            callback_url=callback_url,
+            is_lenient=terms.is_lenient or principal.lenient,
         )
     except moderate.Refused:
         await moderate.note_at_the_door(house, ask=ask, account_id=principal.account_id)
@@ -250,11 +274,3 @@ def policy_of(house: House, principal: Principal) -> Policy:
         requests_per_minute=principal.requests_per_minute or house.policy.requests_per_minute,
         concurrent=principal.concurrent or house.policy.concurrent,
     )
-
-
-def _check_format(spec: Spec, *, offered: AbstractSet[OutputFormat], model: str) -> None:
-    if spec.output_format not in offered:
-        names = ", ".join(sorted(offered))
-        raise InvalidValue(
-            f"the engine behind the model '{model}' writes {names}, not {spec.output_format}", param="output_format"
-        )

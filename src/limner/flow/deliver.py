@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from limner.domain.spec import Spec
 from limner.flow.house import House
-from limner.flow.perform import Performed
 from limner.images import service as images
 from limner.images.models import StoredImage
 from limner.kit import signing
@@ -17,12 +17,15 @@ from limner.limits.models import Allowance
 from limner.storage import FileMissing
 from limner.tasks.models import Outcome, Task
 
+if TYPE_CHECKING:
+    from limner.flow.perform import Performed  # which starts from pictures that may lie behind our own links
+
 FILES_PATH = "/files/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredImage:
-    """One picture of an answer: its bytes, or a link that opens without a header."""
+    """One picture of an answer: its bytes, or a link that opens without a header; where it is streamed, both."""
 
     revised_prompt: str
     data: bytes | None
@@ -33,7 +36,7 @@ class DeliveredImage:
 class Result:
     """What a task that went well has to show. `spec` None: the task is older than specs are kept.
 
-    `engine`: who was to make it; `outcome`: how it came to be, where there is something to say of that.
+    `seconds`: from the request to its end. `engine`: who was to make it; `outcome`: how it came to be, where there is something to say of that.
     """
 
     task_id: UUID
@@ -41,6 +44,7 @@ class Result:
     engine: str
     spec: Spec | None
     images: list[DeliveredImage]
+    seconds: float | None = None
     outcome: Outcome | None = None
 
 
@@ -59,32 +63,52 @@ class Delivery:
     is_repeat: bool = False
 
 
-def result_of(house: House, *, task: Task, spec: Spec, performed: Performed) -> Result:
-    """The result of a task that has just gone well."""
-    data = None if task.as_links else performed.data
-    return _result(house, task=task, spec=spec, stored=performed.images, data=data, outcome=performed.outcome)
+def result_of(
+    house: House, *, task: Task, spec: Spec, performed: Performed, ended_at: datetime, with_bytes: bool = False
+) -> Result:
+    """The result of a task that has just gone well, `ended_at` now. `with_bytes`: beside the links, where it is one for links."""
+    data = None if task.as_links and not with_bytes else performed.data
+    return _result(
+        house, task=task, spec=spec, stored=performed.images, data=data, outcome=performed.outcome, ended_at=ended_at
+    )
 
 
-async def kept_result(house: House, *, task: Task) -> Result:
+async def kept_result(house: House, *, task: Task, with_bytes: bool = False) -> Result:
     """The result of a task that went well some time ago: the pictures that have not been deleted since.
 
     Raises `FileMissing` if all have, or if their bytes are wanted and gone.
     """
-    (result,) = await kept_results(house, tasks=[task])
+    (result,) = await kept_results(house, tasks=[task], with_bytes=with_bytes)
     if not result.images:
         raise FileMissing("the task's pictures have been deleted: paint them again")
     return result
 
 
-async def kept_results(house: House, *, tasks: Sequence[Task], links_only: bool = False) -> list[Result]:
-    """The same for several, of which some may have none left. Those that show bytes have them read from storage, unless `links_only`."""
+async def kept_results(
+    house: House, *, tasks: Sequence[Task], links_only: bool = False, with_bytes: bool = False
+) -> list[Result]:
+    """The same for several, of which some may have none left.
+
+    Those that show bytes have them read from storage, unless `links_only`; `with_bytes`: those that show links as well.
+    """
     async with house.database.statement() as tx:
         stored = await images.images_of(tx, task_ids=[task.id for task in tasks])
     results = []
     for task in tasks:
         spec = Spec.of(prompt=task.request["prompt"], choices=task.choices) if task.choices else None
-        data = None if task.as_links or links_only else [await _read(house, image) for image in stored[task.id]]
-        results.append(_result(house, task=task, spec=spec, stored=stored[task.id], data=data, outcome=task.outcome))
+        is_read = with_bytes or not (task.as_links or links_only)
+        data = None if not is_read else [await _read(house, image) for image in stored[task.id]]
+        results.append(
+            _result(
+                house,
+                task=task,
+                spec=spec,
+                stored=stored[task.id],
+                data=data,
+                outcome=task.outcome,
+                ended_at=task.finished_at,
+            )
+        )
     return results
 
 
@@ -96,12 +120,13 @@ def _result(
     stored: Sequence[StoredImage],
     data: Sequence[bytes] | None,
     outcome: Outcome | None,
+    ended_at: datetime | None,
 ) -> Result:
     delivered = {
         image.index: DeliveredImage(
             revised_prompt=image.revised_prompt,
             data=None if data is None else data[place],
-            url=link_to(house, image.storage_key) if data is None else None,
+            url=link_to(house, image.storage_key) if data is None or task.as_links else None,
         )
         for place, image in enumerate(stored)
     }
@@ -113,6 +138,7 @@ def _result(
         engine=task.engine,
         spec=spec,
         images=[delivered[index] for index in sorted(delivered)],
+        seconds=None if ended_at is None else round((ended_at - task.created_at).total_seconds(), 3),
         outcome=outcome,
     )
 

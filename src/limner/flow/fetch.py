@@ -60,14 +60,18 @@ async def fetch(house: House, *, path: str, expiry: str, permission: str, signat
         raise LinkExpired("the link has expired: ask for the picture again to get a new one") from None
     except signing.LinkForgedError:
         raise LinkForged("the link is not valid here: use it exactly as it was answered, with se, sp and sig") from None
-    key = path.removeprefix(FILES_PATH)
+    return await fetched(house, key=path.removeprefix(FILES_PATH), until=until)
+
+
+async def fetched(house: House, *, key: str, until: datetime) -> Fetched:
+    """The file of that key in storage, for whoever may read it until then. Raises `FileMissing`."""
     file = await house.storage.head(key)
     return Fetched(
         name=key.rpartition("/")[2],
         length=file.bytes,
         etag=file.etag,
         modified_at=file.modified_at,
-        seconds_left=int((until - now).total_seconds()),
+        seconds_left=int((until - house.clock.now()).total_seconds()),
         _key=key,
         _storage=house.storage,
     )

@@ -18,7 +18,8 @@ from limner.flow.deliver import Delivery, kept_result, result_of
 from limner.flow.hands import Hand, TaskCancelled
 from limner.flow.house import House
 from limner.flow.perform import Performed, TaskTimedOut, perform
-from limner.flow.settle import pass_on, settle_badly, settle_well
+from limner.flow.settle import Settled, pass_on, settle_badly, settle_well
+from limner.flow.stage import Audience
 from limner.flow.wait import until_ended
 from limner.kit.logs import event
 from limner.storage import FileMissing, StorageFailed
@@ -60,21 +61,21 @@ async def generate(house: House, *, principal: Principal, ask: Ask, trace_id: st
     except tasks.KeyUsed as used:
         return await repeat(house, used, terms=terms, principal=principal)
     if admitted.task.has_job:
-        ended = await _waited_for(house, task_id=admitted.task.id)
+        ended = await waited_for(house, task_id=admitted.task.id)
         return await delivery_of(house, task=ended, admitted=admitted)
-    return await _generate_here(house, admitted)
+    return await generate_here(house, admitted)
 
 
 async def repeat(house: House, used: tasks.KeyUsed, *, terms: Terms, principal: Principal) -> Delivery:
     """The answer to the task that the key stands for, once that has ended. Raises `IdempotencyKeyReused` if it was another request."""
     check_same(used, terms=terms)
-    ended = await _waited_for(house, task_id=used.task_id)
+    ended = await waited_for(house, task_id=used.task_id)
     assert ended.account_id == principal.account_id, "keys are kept by account"
     return await delivery_of(house, task=ended, admitted=None)
 
 
-async def _waited_for(house: House, *, task_id: UUID) -> Task:
-    """The task, ended. Raises `StillUnderWay` when that takes longer than a task may take."""
+async def waited_for(house: House, *, task_id: UUID) -> Task:
+    """The task, once it has ended. Raises `StillUnderWay` when that takes longer than a task may take."""
     task = await until_ended(house, task_id=task_id, seconds=house.task_seconds)
     if task.is_open:
         raise StillUnderWay(
@@ -91,8 +92,11 @@ def check_same(used: tasks.KeyUsed, *, terms: Terms) -> None:
         raise IdempotencyKeyReused(used.message, param="Idempotency-Key")
 
 
-async def delivery_of(house: House, *, task: Task, admitted: Admitted | None) -> Delivery:
-    """The answer of a task that has ended in other hands. Raises the `Problem` that it ended with."""
+async def delivery_of(house: House, *, task: Task, admitted: Admitted | None, with_bytes: bool = False) -> Delivery:
+    """The answer of a task that has ended in other hands. Raises the `Problem` that it ended with.
+
+    `with_bytes`: beside the links, where it is one for links.
+    """
     if task.status != "succeeded":
         assert task.error_code is not None
         raise kept_problem(code=task.error_code, message=task.error_message or "")
@@ -101,7 +105,7 @@ async def delivery_of(house: House, *, task: Task, admitted: Admitted | None) ->
     async with house.database.statement() as tx:
         balance = await credit_book.balance(tx, account_id=task.account_id)
     return Delivery(
-        result=await kept_result(house, task=task),
+        result=await kept_result(house, task=task, with_bytes=with_bytes),
         trace_id=task.trace_id,
         charged=task.charged or 0,
         credits_left=balance.free,
@@ -110,19 +114,20 @@ async def delivery_of(house: House, *, task: Task, admitted: Admitted | None) ->
     )
 
 
-async def _generate_here(house: House, admitted: Admitted) -> Delivery:
+async def generate_here(house: House, admitted: Admitted, *, audience: Audience | None = None) -> Delivery:
+    """Perform and settle a task that is in this node's hands, and give its answer. Raises the `Problem` that it came to nothing by."""
     task, spec = admitted.task, admitted.spec
     started = time.perf_counter()
     try:
         with spans.performing(house, task), house.hands.holding(task.id) as hand:
-            performed = await performed_or_ended(house, task=task, spec=spec, hand=hand)
-            free = None if performed.passed_on else await settled(house, task=task, performed=performed)
+            performed = await performed_or_ended(house, task=task, spec=spec, hand=hand, audience=audience)
+            done = None if performed.passed_on else await settled(house, task=task, performed=performed)
     except Problem as problem:
         log_failure(problem, task=task)
         raise
-    if free is None:
-        ended = await _waited_for(house, task_id=task.id)
-        return await delivery_of(house, task=ended, admitted=admitted)
+    if done is None:
+        ended = await waited_for(house, task_id=task.id)
+        return await delivery_of(house, task=ended, admitted=admitted, with_bytes=audience is not None)
     event(
         _log,
         "task.finished",
@@ -135,10 +140,12 @@ async def _generate_here(house: House, admitted: Admitted) -> Delivery:
         trace_id=task.trace_id,
     )
     return Delivery(
-        result=result_of(house, task=task, spec=spec, performed=performed),
+        result=result_of(
+            house, task=task, spec=spec, performed=performed, ended_at=done.at, with_bytes=audience is not None
+        ),
         trace_id=task.trace_id,
         charged=task.price * performed.count,
-        credits_left=free,
+        credits_left=done.free,
         allowance=admitted.allowance,
     )
 
@@ -150,17 +157,17 @@ def log_failure(problem: Problem, *, task: Task) -> None:
     event(_log, "task.failed", level=level, task_id=task.id, code=problem.code, trace_id=task.trace_id, **cause)
 
 
-async def settled(house: House, *, task: Task, performed: Performed) -> int:
-    """Settle what was performed; what the account has free afterwards."""
+async def settled(house: House, *, task: Task, performed: Performed) -> Settled:
+    """Settle what was performed."""
     try:
-        free = await settle_well(house, task=task, performed=performed)
+        done = await settle_well(house, task=task, performed=performed)
     except tasks.TaskEnded:
         # The sweeper was quicker, and may have looked for files before the last of ours was stored.
         await _mark_leftovers(house, task)
         raise
     if performed.partials:
         await _mark_leftovers(house, task)
-    return free
+    return done
 
 
 async def _mark_leftovers(house: House, task: Task) -> None:
@@ -168,13 +175,15 @@ async def _mark_leftovers(house: House, task: Task) -> None:
         await tasks.mark_leftovers(tx, id_=task.id)
 
 
-async def performed_or_ended(house: House, *, task: Task, spec: Spec, hand: Hand) -> Performed:
+async def performed_or_ended(
+    house: House, *, task: Task, spec: Spec, hand: Hand, audience: Audience | None = None
+) -> Performed:
     """Perform, and see to it that a task that comes to nothing is ended, whatever stopped it. Raises what did.
 
     One whose next engine is on other nodes has been passed on to them.
     """
     try:
-        performed = await hand.stoppable(perform(house, task=task, spec=spec))
+        performed = await hand.stoppable(perform(house, task=task, spec=spec, audience=audience))
     except asyncio.CancelledError:
         stopped = Interrupted("the server was stopped before the picture was done; nothing was charged")
         await asyncio.shield(settle_badly(house, task, trouble=stopped, leftovers=True))

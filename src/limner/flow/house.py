@@ -16,6 +16,8 @@ from limner.domain.setting import SettingShown
 from limner.engines import Engine
 from limner.flow.bells import Bells
 from limner.flow.certifier import Certifier
+from limner.flow.checker import Checker
+from limner.flow.errands import Errands
 from limner.flow.hands import Hands
 from limner.flow.measures import Measures
 from limner.flow.moderator import Moderator
@@ -127,15 +129,34 @@ class AccountsPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilesPolicy:
+    """What callers may give, and for how long it is kept.
+
+    `keep`: of what is uploaded, `input_life`: of what came inside a request. One has `file_bytes_max` bytes and `pixels_max`
+    pixels at most, all of an account together `account_bytes_max` bytes.
+    """
+
+    keep: timedelta = timedelta(days=7)
+    input_life: timedelta = timedelta(hours=24)
+    file_bytes_max: int = 50_000_000
+    pixels_max: int = 40_000_000
+    account_bytes_max: int = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """What a node works with.
 
     `node_id` is new at every start. `policy` is what keys may do that have no limits of their own. `performs`: the engines
     whose tasks this node performs itself. `keep`: how long pictures are kept. `principals`: callers seen before, by their
     key's hash; a guess, which every admission checks. `bulky`: taken by whoever has a callback of many megabytes in memory.
+    `errands`: tasks that are performed beside their callers' connections. `stops_for_leavers`: whether a caller that leaves
+    stops what it asked for. `keep_alive_seconds`: how often something is sent to a caller who waits; None: not before the answer.
+    `comment_seconds`: how long a stream may be silent; proxies cut what is, the strictest of them after half a minute.
     `inbox_news`: what came into inboxes. `post`: sends mails, or says that it cannot. `provider_line`: the way to
     the servers that say who somebody is. `reviser`: rewrites prompts, None: nobody does but engines for themselves. `moderator`: says what may be painted;
     `verdicts_kept`: for how long what it said is kept.
+    `checker`: looks at pictures that callers give, of which `files_policy` says what they may be.
     `certifier`: writes into pictures where they come from, None: nobody does.
     `settings_shown`: the settings in force, secrets masked.
     """
@@ -162,6 +183,10 @@ class House:
     inbox_news: News
     bells: Bells
     principals: dict[bytes, Principal] = field(default_factory=dict)
+    errands: Errands = field(default_factory=Errands)
+    stops_for_leavers: bool = False
+    keep_alive_seconds: float | None = None
+    comment_seconds: float = 15.0
     bulky: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_BULKY_AT_ONCE))
     measures: Measures = field(default_factory=Measures)
     signs: Signs = field(default_factory=Signs)
@@ -173,6 +198,8 @@ class House:
     provider_line: Outbound | None = None
     reviser: Reviser | None = None
     certifier: Certifier | None = None
+    files_policy: FilesPolicy = field(default_factory=FilesPolicy)
+    checker: Checker = field(default_factory=Checker)
     moderator: Moderator = field(default_factory=Moderator)
     verdicts_kept: timedelta = timedelta(days=90)
     free_credits: int = 10_000_000

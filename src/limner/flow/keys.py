@@ -49,13 +49,17 @@ class TooManyKeys(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyLimits:
-    """What a key may do; None: no limit of its own. `spend_limit` in micro-credits, for all that the key ever spends."""
+    """What a key may do; None: no limit of its own. `spend_limit` in micro-credits, for all that the key ever spends.
+
+    `lenient`: what an engine cannot do is left out of its requests and named, not refused.
+    """
 
     models: frozenset[str] | None = None
     requests_per_minute: int | None = None
     concurrent: int | None = None
     expires_at: datetime | None = None
     spend_limit: int | None = None
+    lenient: bool = False
 
 
 NO_LIMITS: Final = KeyLimits()
@@ -100,6 +104,7 @@ async def issue_key(
     concurrent: int | None = None,
     expires_at: datetime | None = None,
     spend_limit: int | None = None,
+    lenient: bool = False,
 ) -> IssuedKey:
     """A new key; its secret is in the answer and kept nowhere. `spend_limit` in micro-credits."""
     issued = await accounts.issue_key(
@@ -113,6 +118,7 @@ async def issue_key(
         requests_per_minute=requests_per_minute,
         concurrent=concurrent,
         expires_at=expires_at,
+        lenient=lenient,
     )
     await credit_book.open_budget(tx, api_key_id=issued.key.id, spend_limit=spend_limit)
     return issued
@@ -144,6 +150,7 @@ async def make_key(house: House, *, account_id: UUID, name: str, may: KeyLimits 
             concurrent=may.concurrent,
             expires_at=may.expires_at,
             spend_limit=may.spend_limit,
+            lenient=may.lenient,
         )
 
 
@@ -212,6 +219,7 @@ async def change_key(house: House, *, account_id: UUID, key_id: UUID, name: str 
             requests_per_minute=may.requests_per_minute,
             concurrent=may.concurrent,
             expires_at=may.expires_at,
+            lenient=may.lenient,
         )
         await credit_book.limit_budget(tx, api_key_id=key_id, spend_limit=may.spend_limit)
         if name is not None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from limner.accounts import service as accounts
 from limner.db import Tx
 from limner.domain.problem import Problem
+from limner.flow import files
 from limner.flow.cancel import TaskOver, cancel
 from limner.flow.house import House
 from limner.flow.login import prove
@@ -57,7 +58,7 @@ async def close_account(tx: Tx, *, account_id: UUID, now: datetime) -> None:
 
 
 async def empty_deleted(house: House) -> None:
-    """Remove the files and the words of what deleted accounts have painted; what is under way is stopped first.
+    """Remove the files and the words of what deleted accounts have painted, and the files that they have given; what is under way is stopped first.
 
     Safe to repeat and to be done by several nodes at once.
     """
@@ -81,6 +82,7 @@ async def _empty(house: House, account_id: UUID) -> None:
         for task in found:
             await _forget(house, task)
         after = found[-1].id
+    await files.remove_all(house, account_id=account_id)
     async with house.database.statement() as tx:
         if not await tasks.tasks(tx, account_id=account_id, which=Filter(statuses=tuple(OPEN)), count=1):
             await accounts.emptied(tx, id_=account_id, now=house.clock.now())

@@ -230,6 +230,7 @@ async def limit_key(house: House, actor: Actor, *, account_id: UUID, key_id: UUI
             requests_per_minute=may.requests_per_minute,
             concurrent=may.concurrent,
             expires_at=may.expires_at,
+            lenient=before.lenient,  # how its owner is told what cannot be is nobody else's business
         )
         await credit_book.limit_budget(tx, api_key_id=key_id, spend_limit=may.spend_limit)
         was = KeyLimits(

@@ -18,7 +18,7 @@ from limner.catalog.service import UnknownModel
 from limner.domain.problem import Problem
 from limner.domain.spec import Spec
 from limner.engines import Engine, EngineFailed, EngineTrouble
-from limner.flow import moderate, revise, spans
+from limner.flow import inputs, moderate, revise, spans
 from limner.flow.house import House
 from limner.flow.stage import Audience, Stage
 from limner.images.models import StoredImage
@@ -63,9 +63,14 @@ async def perform(house: House, *, task: Task, spec: Spec, audience: Audience | 
     passed_on: str | None = None
     try:
         async with asyncio.timeout(house.task_seconds):
+            spec = await inputs.furnished(house, task=task, spec=spec)
             await moderate.moderate_prompt(house, task=task, spec=spec)
             # What is to be looked at before anybody can read it has to come here first.
-            may_stay_there = task.as_links and not moderate.checks_pictures(house)
+            may_stay_there = (
+                task.as_links
+                and not moderate.checks_pictures(house)
+                and not (audience is not None and audience.wants_bytes)
+            )
             wanted = replace(await revise.revised(house, task=task, spec=spec), links_will_do=may_stay_there)
             passed_on, trouble = await _go_down(house, chain_of(house, task), task=task, spec=wanted, stage=stage)
     except TimeoutError:
@@ -133,10 +138,11 @@ def _why_not(house: House, name: str, *, spec: Spec, task: Task) -> str | None:
     if stand is None:
         return "there is no such engine"
     engine = stand.engine
-    if spec.output_format not in engine.output_formats:
+    if spec.output_format not in engine.formats(task.model):
         return f"it does not write {spec.output_format}"
     if len(spec.images) > engine.images_max:
-        return f"it starts from {engine.images_max} pictures at most, not {len(spec.images)}"
+        most = f"from {engine.images_max} pictures at most" if engine.images_max else "from words alone"
+        return f"it starts {most}, not from {len(spec.images)} pictures"
     unknown = sorted(spec.extras.keys() - set(engine.extras(task.model)))
     if unknown:
         return f"it does not know {', '.join(unknown)}"

@@ -6,11 +6,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from limner.catalog import rules as catalog_rules
-from limner.catalog.models import Model
 from limner.credits import service as credit_book
 from limner.domain.ask import Ask
 from limner.domain.principal import Principal
-from limner.domain.spec import Spec
 from limner.flow.admit import check
 from limner.flow.house import House
 
@@ -47,16 +45,26 @@ class Means:
         return (self.is_unlimited or amount <= self.free) and (self.key_left is None or amount <= self.key_left)
 
 
-def quote(house: House, *, ask: Ask, models: AbstractSet[str] | None = None, callback_url: str | None = None) -> Quote:
-    """The price of `ask`, for a key for these models (None: for all). Raises the `Problem` that would keep it out."""
-    model, spec, _ = check(house, ask=ask, models=models, callback_url=callback_url)
+def quote(
+    house: House,
+    *,
+    ask: Ask,
+    models: AbstractSet[str] | None = None,
+    callback_url: str | None = None,
+    is_lenient: bool = False,
+) -> Quote:
+    """The price of `ask`, for a key for these models (None: for all). Raises the `Problem` that would keep it out.
+
+    `is_lenient`: what the model cannot do is left out, and costs nothing.
+    """
+    model, spec, _ = check(house, ask=ask, models=models, callback_url=callback_url, is_lenient=is_lenient)
     each = catalog_rules.price(model, width=spec.width, height=spec.height, quality=spec.quality)
     return Quote(
         model=model.name,
         n=spec.n,
         width=spec.width,
         height=spec.height,
-        quality=_quality(ask, model=model, spec=spec),
+        quality=spec.quality_told,
         each=each,
         total=each * spec.n,
     )
@@ -69,10 +77,3 @@ async def means_of(house: House, *, principal: Principal) -> Means:
         budget = await credit_book.budget(tx, api_key_id=principal.api_key_id)
     left = None if budget.spend_limit is None else budget.spend_limit - budget.spent - budget.held
     return Means(free=balance.free, key_left=left, is_unlimited=balance.unlimited)
-
-
-def _quality(ask: Ask, *, model: Model, spec: Spec) -> str:
-    if ask.quality not in {None, "auto"}:
-        return str(ask.quality)
-    words = (word for word, work in model.profile.qualities.items() if work is spec.quality and word != "auto")
-    return next(words, spec.quality.value)

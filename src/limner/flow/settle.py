@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -27,8 +29,16 @@ from limner.tasks.models import Task
 from limner.usage import service as usage
 
 
-async def settle_well(house: House, *, task: Task, performed: Performed) -> int:
-    """The task has pictures: charge for each of them. What the account has free afterwards, in micro-credits.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """`free`: what the account has free afterwards, in micro-credits. `at`: when the task ended."""
+
+    free: int
+    at: datetime
+
+
+async def settle_well(house: House, *, task: Task, performed: Performed) -> Settled:
+    """The task has pictures: charge for each of them.
 
     Raises `TaskEnded` if the task was given up meanwhile.
     """
@@ -50,8 +60,7 @@ async def settle_well(house: House, *, task: Task, performed: Performed) -> int:
     engine = performed.outcome.engine if performed.outcome else task.engine
     house.measures.task_ended(engine=engine, status="succeeded")
     house.measures.charged(charged)
-    free: int = results[steps.index(book)]
-    return free
+    return Settled(free=results[steps.index(book)], at=now)
 
 
 async def settle_badly(

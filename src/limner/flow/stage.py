@@ -19,14 +19,25 @@ from limner.storage import StorageFailed
 from limner.tasks.models import Link, Outcome, Task, Tried
 
 
+class Keeps(Protocol):
+    """Puts an unfinished picture into storage."""
+
+    async def __call__(self, partial: Partial) -> str:
+        """The name that it lies under."""
+        ...
+
+
 class Audience(Protocol):
-    """Who wants to know how a task comes along."""
+    """Who wants to know how a task comes along. `wants_bytes`: of pictures that lie elsewhere, too."""
+
+    @property
+    def wants_bytes(self) -> bool: ...  # noqa: D102 - see above
 
     async def progress(self, share: float) -> None:
         """It has come so far, between 0 and 1."""
 
-    async def partial(self, name: str) -> None:
-        """An unfinished picture lies in storage under that name."""
+    async def partial(self, partial: Partial, *, keep: Keeps) -> None:
+        """There is an unfinished picture; `keep` it if that is to be read by others."""
 
 
 class Stage:
@@ -44,6 +55,8 @@ class Stage:
         self._usage: Usage | None = None
         self._house, self._task, self._spec, self._audience = house, task, spec, audience
         self._told_at = time.monotonic()
+        for note in spec.notes:
+            self.warn(note)
 
     def missing(self) -> list[int]:
         """The indexes of the pictures that are yet to be made."""
@@ -162,13 +175,16 @@ class Stage:
     async def _show(self, partial: Partial) -> None:
         if self._audience is None or moderate.checks_pictures(self._house):
             return
+        await self._audience.partial(partial, keep=self._kept)
+
+    async def _kept(self, partial: Partial) -> str:
         self.partials = True
         name = image_rules.partial_name(
             task_id=self._task.id, index=partial.index, number=partial.number, output_format=partial.output_format
         )
         key = image_rules.partial_key(created_at=self._task.created_at, name=name)
         await self._keep(key, partial.data)
-        await self._audience.partial(name)
+        return name
 
     async def _keep(self, key: str, data: bytes) -> None:
         try:

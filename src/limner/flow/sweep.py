@@ -14,6 +14,7 @@ from typing import Final
 from limner.attempts import service as attempts
 from limner.domain.claim import CLAIMS_LIVE
 from limner.domain.problem import Problem
+from limner.flow import files
 from limner.flow.admit import line_of, paint_kind
 from limner.flow.hands import TaskCancelled
 from limner.flow.house import House
@@ -55,13 +56,14 @@ async def follow_the_clock(house: House) -> None:
 
 
 async def sweep(house: House) -> int:
-    """End every abandoned task and remove what lies in storage of ended and expired ones. How many tasks it ended."""
+    """End every abandoned task and remove what lies in storage of ended and expired ones, and of expired files. How many tasks it ended."""
     ended = 0
     while await _end_one(house):
         ended += 1
     await _submit_stranded(house)
     await _clear_leftovers(house)
     await _expire(house)
+    await files.expire(house)
     await empty_deleted(house)
     return ended
 

@@ -10,6 +10,7 @@ from limner.accounts import rules as account_rules
 from limner.accounts import service as accounts
 from limner.accounts.models import Account
 from limner.domain.problem import InvalidValue, MissingParameter, Problem
+from limner.flow.admit import authenticate
 from limner.flow.house import House
 from limner.flow.signin import NotApproved
 from limner.kit.ids import uuid7
@@ -55,6 +56,19 @@ async def manager_of(house: House, *, authorization: str | None) -> Account:
     if login is not None and login.is_waiting:
         raise NotApproved("whoever runs this server has still to approve your account")
     return account
+
+
+async def uploader_of(house: House, *, authorization: str | None) -> Account:
+    """Whose account a file is for: that of a platform token, or of an API key, which may upload to `/files` besides.
+
+    The vendor's SDK has one secret for everything, and uploads here.
+    """
+    secret = account_rules.bearer_secret(authorization)
+    if secret is None or rules.looks_like_one(secret):
+        return await manager_of(house, authorization=authorization)
+    principal = await authenticate(house, authorization=authorization)
+    async with house.database.statement() as tx:
+        return await accounts.account_of(tx, id_=principal.account_id)
 
 
 async def make_token(house: House, *, account_id: UUID, name: str, expires_at: datetime | None) -> IssuedToken:

@@ -34,11 +34,12 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """An unfinished picture, the `number`th of picture `index`; its file lives until the task has ended."""
+    """An unfinished picture, the `number`th of picture `index`; its file, `key` in storage, lives until the task has ended."""
 
     index: int
     number: int
     url: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class _View:
             return None
         index, self._partials[index] = which
         key = image_rules.partial_key(created_at=self.told.task.created_at, name=name)
-        return Shown(index=index, number=which[1], url=link_to(self._house, key))
+        return Shown(index=index, number=which[1], url=link_to(self._house, key), key=key)
 
     async def lying_about(self) -> list[Shown]:
         """The newest unfinished pictures that were there before anybody watched."""

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from limner.db.steps import FORGIVING
 from limner.domain.problem import Problem
-from limner.domain.spec import Spec
+from limner.domain.spec import Partial, Spec
 from limner.engines import EngineBusy, EngineUnavailable
 from limner.flow import spans
 from limner.flow.generate import Broken, log_failure, may_lie_about, settled
@@ -18,6 +18,7 @@ from limner.flow.hands import Hand, TaskCancelled
 from limner.flow.house import House
 from limner.flow.perform import Performed, perform
 from limner.flow.settle import pass_on, settle_badly
+from limner.flow.stage import Keeps
 from limner.kit.logs import event
 from limner.storage import StorageFailed
 from limner.tasks import service as tasks
@@ -143,6 +144,8 @@ class _Audience:
     def __init__(self, house: House, task: Task) -> None:
         self._house, self._task = house, task
 
+    wants_bytes = False
+
     async def progress(self, share: float) -> None:
         async with self._house.database.statement() as tx:
             await tasks.tell_progress(
@@ -150,7 +153,8 @@ class _Audience:
             )
         self._house.news.tell(self._task.id, f"progress {min(1.0, max(0.0, share))}")
 
-    async def partial(self, name: str) -> None:
+    async def partial(self, partial: Partial, *, keep: Keeps) -> None:
+        name = await keep(partial)
         async with self._house.database.statement() as tx:
             await tasks.tell_partial(tx, id_=self._task.id, name=name, begun=self._task.begun)
         self._house.news.tell(self._task.id, f"partial {name} {self._task.begun}")

@@ -143,5 +143,5 @@ def _joined(content: object) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") in {None, "text"}]
+    texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") in (None, "text")]
     return "".join(text for text in texts if isinstance(text, str))

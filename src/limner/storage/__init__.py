@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
@@ -51,6 +52,9 @@ class Storage(Protocol):
 
     async def put(self, key: str, data: bytes) -> None:
         """Keep a whole file: it is there entirely, or not at all. Raises `StorageFailed`."""
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """The same with what a file on this machine holds, of which only parts are in memory at a time."""
 
     async def head(self, key: str) -> StoredFile:
         """What is known of the file. Raises `FileMissing`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from obstore import delete_async, get_range_async, head_async, put_async
 from obstore import list as list_objects
@@ -14,7 +15,10 @@ from limner.storage import FileMissing, StorageFailed, StoredFile
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES: Final = 1 << 20
+# What is larger goes in parts, one after the other, so that no more is in memory; S3 takes no smaller ones.
+_PART_BYTES: Final = 5 << 20
+_PARTS_AT_ONCE: Final = 1
 
 
 class Objects:
@@ -29,9 +33,15 @@ class Objects:
             # One PUT, or for a folder one rename: never a part of a file under its final name.
             await put_async(self._store, key, data, use_multipart=False)
         except (BaseError, OSError) as error:
-            raise StorageFailed(
-                "the picture could not be stored: the storage is full, read-only or out of reach"
-            ) from error
+            raise _untaken() from error
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Keep what a file on this machine holds."""
+        try:
+            # The parts become a file when all of them are there, under its final name at once.
+            await put_async(self._store, key, path, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+        except (BaseError, OSError) as error:
+            raise _untaken() from error
 
     async def head(self, key: str) -> StoredFile:
         """What is known of the file."""
@@ -70,6 +80,10 @@ class Objects:
             for meta in page:
                 if meta["path"].startswith(prefix):
                     yield meta["path"]
+
+
+def _untaken() -> StorageFailed:
+    return StorageFailed("the picture could not be stored: the storage is full, read-only or out of reach")
 
 
 def _missing() -> FileMissing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from obstore.store import MemoryStore
@@ -30,8 +32,18 @@ class Plug(Objects):
     @override
     async def put(self, key: str, data: bytes) -> None:
         """Keep a whole file, if there is room."""
-        if self._bytes_left is not None:
-            if len(data) > self._bytes_left:
-                raise StorageFailed("the picture could not be stored: the storage is full")
-            self._bytes_left -= len(data)
+        self._take_room(len(data))
         await super().put(key, data)
+
+    @override
+    async def put_file(self, key: str, path: Path) -> None:
+        """Keep what a file on this machine holds, if there is room."""
+        if self._bytes_left is not None:
+            self._take_room((await asyncio.to_thread(path.stat)).st_size)
+        await super().put_file(key, path)
+
+    def _take_room(self, length: int) -> None:
+        if self._bytes_left is not None:
+            if length > self._bytes_left:
+                raise StorageFailed("the picture could not be stored: the storage is full")
+            self._bytes_left -= length

@@ -56,6 +56,16 @@ WITH_LEFTOVERS: Final = f"""
 SELECT {_COLUMNS} FROM tasks WHERE leftovers AND finished_at IS NOT NULL LIMIT $1
 """
 
+# Those of the files $2 that an open task of the account starts from.
+FILES_IN_USE: Final = """
+SELECT DISTINCT wanted.id FROM tasks t CROSS JOIN unnest($2::uuid[]) AS wanted (id)
+WHERE t.account_id = $1 AND t.status IN ('queued', 'running') AND (
+    t.request -> 'image' @> jsonb_build_array(jsonb_build_object('file_id', wanted.id::text))
+    OR t.request -> 'mask' ->> 'file_id' = wanted.id::text
+    OR t.request -> 'markup' ->> 'file_id' = wanted.id::text
+)
+"""
+
 CLEARED: Final = "UPDATE tasks SET leftovers = false WHERE id = $1"
 
 MARK_LEFTOVERS: Final = "UPDATE tasks SET leftovers = true WHERE id = $1 AND finished_at IS NOT NULL"

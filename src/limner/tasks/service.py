@@ -199,6 +199,11 @@ async def with_leftovers(tx: Tx, *, count: int) -> list[Task]:
     return [_task(row) for row in await tx.rows(queries.WITH_LEFTOVERS, count)]
 
 
+async def files_in_use(tx: Tx, *, account_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these files that an open task of the account starts from."""
+    return {row["id"] for row in await tx.rows(queries.FILES_IN_USE, account_id, list(ids))}
+
+
 async def cleared(tx: Tx, *, id_: UUID) -> None:
     """No such file of the task is left in storage."""
     await tx.run(queries.CLEARED, id_)

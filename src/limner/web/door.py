@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from limner.domain.problem import NotOffered, Problem
+from limner.domain.problem import Problem
 from limner.flow.generate import Broken
 from limner.flow.house import House
 from limner.flow.measures import Measures
@@ -29,8 +29,6 @@ from limner.web.dialects.images import render
 from limner.web.dialects.images.differences import dialect_of
 from limner.web.site import furnish
 
-# What the API knows and this server does not do, said as such.
-_LATER: Final = ("/images/edits", "/images/variations")
 _CLIENT_GONE: Final = 499  # as nginx writes it; it stands in the log only
 _NO_ROUTE: Final = "none"
 _UNSHOWN: Final = "{token"
@@ -266,10 +264,6 @@ def _as_problem(error: Exception, scope: Scope, trace_id: str) -> Problem:
         case Problem():
             return error
         case HTTPException(status_code=404):
-            if scope["path"].endswith(_LATER):
-                return NotOffered(
-                    f"{scope['path']} is not offered here yet; pictures are made at POST {_painting(scope)}"
-                )
             return UnknownPath(f"there is nothing at {scope['method']} {scope['path'][:200]}: {_elsewhere(scope)}")
         case HTTPException(status_code=405):
             allow = (error.headers or {}).get("Allow", "")

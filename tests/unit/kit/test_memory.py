@@ -2,6 +2,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from limner.kit.memory import joined
 
 _FAULTS = """
 import resource
@@ -27,3 +33,26 @@ def _page_faults(*, kept: bool) -> int:
 
 def test_blocks_of_megabytes_are_not_asked_of_the_system_again_and_again() -> None:
     assert _page_faults(kept=True) * 10 < _page_faults(kept=False)
+
+
+async def test_pieces_are_joined_without_being_there_twice() -> None:
+    async def pieces() -> AsyncGenerator[bytes]:
+        for number in range(40):
+            yield bytes([number]) * 1_000_000
+
+    tracemalloc.start()
+    whole = await joined(pieces(), length=40_000_000)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert whole == b"".join([one async for one in pieces()])
+    assert most < 44_000_000
+
+
+@pytest.mark.parametrize("length", [0, 3, 6, 100])
+async def test_pieces_that_are_more_or_less_than_was_said_are_all_there(length: int) -> None:
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield b"ott"
+        yield b"er!"
+
+    assert await joined(pieces(), length=length) == b"otter!"

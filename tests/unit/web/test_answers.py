@@ -17,7 +17,7 @@ from limner.domain.money import in_credits
 from limner.flow.house import House
 from limner.web.dialects.images.routes import routes
 from support.people import Person, balance_of
-from support.wire import PREFIXES, ask, client_of
+from support.wire import FIELDS, PREFIXES, ask, client_of
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -25,7 +25,14 @@ async def test_the_answer_is_the_seed_s(house: House, grace: Person, prefix: str
     answer = await ask(house, grace, prefix=prefix, model="dall-e-3", response_format="url")
 
     body = answer.json()
-    assert set(body) == {"created", "data", "usage", "task_id", "trace_id"}
+    assert set(body) == FIELDS
+    assert (body["success"], body["elapsed"]) == (True, 0.0)
+    assert (body["size"], body["quality"], body["background"], body["output_format"]) == (
+        "1024x1024",
+        "standard",
+        "opaque",
+        "png",
+    )
     assert body["created"] == int(house.clock.now().timestamp())
     assert [set(picture) for picture in body["data"]] == [{"revised_prompt", "url"}]
     assert UUID(body["task_id"]).version == 7
@@ -230,11 +237,44 @@ async def test_the_openapi_document_knows_every_route_and_names_each_once(caller
     described = {(path, method.upper()) for path, known in document["paths"].items() for method in known}
     for one in routes():
         for method in set(one.methods or ()) - {"HEAD"}:
-            assert (one.path.replace(":path", ""), method) in described
+            assert (one.path.replace(":path", "").rstrip("/") or "/", method) in described  # files/ is files
     names = [one["operationId"] for known in document["paths"].values() for one in known.values()]
     assert len(names) == len(set(names))
     for used in re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)):
         assert used in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [
+        ("/images/tasks/{id}/cancel", "post", "202"),
+        ("/images/tasks/{id}/events", "get", "204"),
+        ("/files/{id}/content", "get", "206"),
+        ("/files/{id}/content", "get", "304"),
+    ],
+)
+async def test_the_openapi_document_knows_what_is_seldom_answered(
+    caller: httpx2.AsyncClient, path: str, method: str, status: str
+) -> None:
+    document = (await caller.get("/openapi.json")).json()
+
+    for prefix in PREFIXES:
+        assert status in document["paths"][prefix + path][method]["responses"]
+
+
+async def test_the_openapi_document_describes_each_event_of_a_stream(house: House, grace: Person) -> None:
+    answer = await ask(house, grace, model="gpt-image-1", stream=True, partial_images=1)
+    async with client_of(house) as client:
+        document = (await client.get("/openapi.json")).json()
+
+    stream = document["paths"]["/v1/images/generations"]["post"]["responses"]["200"]["content"]["text/event-stream"]
+    assert stream["schema"] == {"$ref": "#/components/schemas/ImageEvents"}
+    described = document["components"]["schemas"]["ImageEvents"]["properties"]["data"]["contentSchema"]["anyOf"][0]
+    events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
+    assert [one["type"] for one in events] == ["image_generation.partial_image", "image_generation.completed"]
+    for event in events:
+        assert set(described["required"]) <= set(event)
+        assert re.search(described["properties"]["type"]["pattern"], event["type"])
 
 
 async def test_head_is_get_without_a_body(house: House, grace: Person) -> None:

@@ -129,16 +129,8 @@ async def test_a_parameter_s_name_of_many_letters_is_cut(house: House, grace: Pe
     assert len(answer.content) < 600
 
 
-@pytest.mark.parametrize(("name", "value"), [("stream", True), ("partial_images", 2)])
-@pytest.mark.parametrize("prefix", PREFIXES)
-async def test_what_is_not_offered_yet(house: House, grace: Person, prefix: str, name: str, value: object) -> None:
-    message = message_of(await ask(house, grace, prefix=prefix, **{name: value}), param=name)
-
-    assert f"leave '{name}' out" in message
-
-
 @pytest.mark.parametrize(("name", "value"), [("stream", False), ("partial_images", 0), ("async", False)])
-async def test_what_is_not_offered_may_be_declined(house: House, grace: Person, name: str, value: object) -> None:
+async def test_what_is_not_wanted_may_be_said(house: House, grace: Person, name: str, value: object) -> None:
     assert (await ask(house, grace, **{name: value})).status_code == 200
 
 

@@ -57,7 +57,7 @@ TOLD: dict[str, tuple[int, str, int, str, str]] = {
     "invalid_type": (400, "bad_request", 400, "invalid_type", INVALID),
     "invalid_value": (400, "bad_request", 400, "invalid_value", IMAGE),
     "body_too_large": (413, "content_too_large", 413, "request_too_large", INVALID),
-    "not_offered": (400, "api_not_implemented", 400, "not_implemented", INVALID),
+    "malformed_form": (400, "bad_request", 400, "invalid_multipart", INVALID),
     "unknown_path": (400, "api_not_implemented", 404, "unknown_url", INVALID),
     "wrong_method": (405, "api_not_implemented", 405, "method_not_allowed", INVALID),
     "refused": (403, "forbidden", 400, "content_policy_violation", INVALID),
@@ -100,6 +100,14 @@ TOLD_ELSEWHERE |= {"too_many_keys", "code_refused", "no_such_code"}
 TOLD_ELSEWHERE |= {"no_such_message", "message_under_way"}
 TOLD_ELSEWHERE |= {"metrics_refused", "metrics_token_wrong"}
 TOLD_ELSEWHERE |= {"no_such_inbox", "no_such_request", "inbox_ended", "inbox_busy", "too_many_inboxes"}
+# Of pictures that callers give: tests/unit/web/test_files_api.py, tests/unit/flow/test_files.py, tests/unit/kit.
+TOLD_ELSEWHERE |= {"no_such_file", "image_file_not_found", "files_full", "invalid_image", "empty_image"}
+TOLD_ELSEWHERE |= {"unsupported_image", "damaged_image", "image_file_too_large", "image_too_large", "image_too_small"}
+TOLD_ELSEWHERE |= {"invalid_image_mode"}
+# Of pictures that come inside requests: tests/unit/web/test_edits.py, tests/unit/catalog/test_pictures.py.
+TOLD_ELSEWHERE |= {"invalid_picture_url", "picture_not_fetched", "invalid_base64_image", "invalid_input_fidelity_model"}
+# Of the management API, and of what a chat with a painter is not for (tests/unit/web/test_chat_door.py).
+TOLD_ELSEWHERE |= {"not_offered"}
 # Of the console's pages (tests/unit/web/console) and what they do (tests/unit/flow, tests/unit/logins).
 TOLD_ELSEWHERE |= {
     "form_forged",
@@ -194,8 +202,11 @@ async def body_too_large(house: House, prefix: str) -> httpx2.Response:
 
 
 @scene
-async def not_offered(house: House, prefix: str) -> httpx2.Response:
-    return await ask(house, await join(house, "grace"), prefix=prefix, stream=True)
+async def malformed_form(house: House, prefix: str) -> httpx2.Response:
+    grace = await join(house, "grace")
+    async with client_of(house) as client:
+        headers = {**grace.headers, "content-type": "multipart/form-data; boundary=x"}
+        return await client.post(f"{prefix}/images/edits", content=b"--x", headers=headers)
 
 
 @scene
@@ -548,12 +559,3 @@ async def test_a_wrong_path_is_named_with_the_right_one(house: House, path: str)
     assert answer.status_code == 404
     assert "POST /v1/images/generations" in answer.json()["error"]["message"]
     assert answer.url == f"{PUBLIC_URL}{path}"
-
-
-@pytest.mark.parametrize("path", ["/v1/images/edits", "/openai/images/edits", "/v1/images/variations"])
-async def test_what_is_to_come_is_refused_as_such(house: House, path: str) -> None:
-    async with client_of(house) as client:
-        answer = await client.post(path, json={})
-
-    assert answer.status_code == 400
-    assert "not offered here yet" in answer.json()["error"]["message"]

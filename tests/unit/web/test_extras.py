@@ -15,11 +15,13 @@ from typing_extensions import override
 from limner.domain.spec import Shown, Spec
 from limner.engines import EngineFailed
 from limner.flow.house import House
+from limner.flow.keys import KeyLimits, limit_key
 from limner.flow.retry import retry
 from limner.web.app import make_app
 from limner.web.dialects.images.parse import EXTRA_DEPTH_MAX, EXTRAS_BYTES_MAX, EXTRAS_MAX
 from support.painters import Breaking, Painter, with_painter
-from support.people import Person
+from support.people import Person, join
+from support.pictures import png
 from support.shelves import task_rows
 from support.wire import BODY_BYTES_MAX, PREFIXES, PUBLIC_URL, ask, client_of, post
 from support.workers import at_work, ended
@@ -103,7 +105,7 @@ async def test_null_is_the_same_as_not_given(house: House, grace: Person) -> Non
         ('{"\\u0000": 1}', "must not contain the character NUL"),
         ("[" * EXTRA_DEPTH_MAX + "1" + "]" * EXTRA_DEPTH_MAX, None),
         ("[" * (EXTRA_DEPTH_MAX + 1) + "]" * (EXTRA_DEPTH_MAX + 1), "is too deep: 8 levels at most"),
-        ('"' + "x" * EXTRAS_BYTES_MAX + '"', "is too large: further fields may have 16384 bytes"),
+        ('"' + "x" * EXTRAS_BYTES_MAX + '"', "is too large: there is room for 16384 bytes"),
         ('"' + "x" * (EXTRAS_BYTES_MAX - 20) + '"', None),
         ("9223372036854775807", None),
         ("9223372036854775808", "must be a smaller number"),
@@ -117,18 +119,68 @@ async def test_null_is_the_same_as_not_given(house: House, grace: Person) -> Non
 async def test_what_cannot_be_kept_or_sent_on_is_refused(
     house: House, grace: Person, text: str, says: str | None
 ) -> None:
-    painter = Knowing()
-    body = f'{{"model": "dall-e-2", "prompt": "An otter", "steps": {text}}}'
+    painter = Knowing("layers")
+    body = f'{{"model": "dall-e-2", "prompt": "An otter", "layers": {text}}}'
 
     answer = await post(with_painter(house, painter), grace, body)
 
     if says is None:
         assert answer.status_code == 200, answer.text
-        assert painter.asked[0].extras == {"steps": json.loads(text)}
+        assert painter.asked[0].extras == {"layers": json.loads(text)}
     else:
-        assert error_of(answer)["param"] == "steps"
+        assert error_of(answer)["param"] == "layers"
         assert says in error_of(answer)["message"]
         assert painter.asked == []
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"model": "a", "\\u0000": 1}', "must not contain the character NUL"),
+        ('{"model": "a", "b": [{"c": "\\u0000"}]}', "must not contain the character NUL"),
+        ('{"model": 9223372036854775808}', "must be a smaller number"),
+        ('{"a": ' + "[" * EXTRA_DEPTH_MAX + "]" * EXTRA_DEPTH_MAX + "}", "is too deep"),
+        ('{"model": "' + "x" * EXTRAS_BYTES_MAX + '"}', "is too large"),
+    ],
+)
+async def test_an_svg_s_object_that_cannot_be_kept_is_refused_however_lenient_a_request_is(
+    house: House, grace: Person, prefix: str, text: str, says: str
+) -> None:
+    headers = {**grace.headers, "x-limner-lenient": "true", "content-type": "application/json"}
+    body = f'{{"model": "gpt-image-2.6-flare", "prompt": "An otter", "svg": {text}}}'
+    form = {"image": ("a.png", png(), "image/png"), "svg": (None, text), "prompt": (None, "An otter")}
+    async with client_of(house) as client:
+        path = f"{prefix}/images"
+        answers = [
+            await client.post(f"{path}/generations", content=body, headers=headers),
+            await client.post(f"{path}/edits", files=form, headers=grace.headers | {"x-limner-lenient": "true"}),
+        ]
+
+    for answer in answers:
+        assert error_of(answer)["param"] == "svg"
+        assert says in error_of(answer)["message"]
+    assert await task_rows(house) == []
+
+
+@pytest.mark.parametrize("name", ["seed", "output_compression", "frame_count"])
+async def test_a_number_that_cannot_be_kept_is_refused_however_lenient_a_request_is(
+    house: House, grace: Person, name: str
+) -> None:
+    number = 2**64
+    headers = {**grace.headers, "x-limner-lenient": "true"}
+    form = {"image": ("a.png", png(), "image/png"), name: (None, str(number)), "prompt": (None, "An otter")}
+    async with client_of(house) as client:
+        body = {"model": "nano-banana", "prompt": "An otter", name: number}
+        content = json.dumps(body)
+        typed = headers | {"content-type": "application/json"}
+        answers = [
+            await client.post("/v1/images/generations", content=content, headers=typed),
+            await client.post("/v1/images/edits", files=form, headers=headers),
+        ]
+
+    for answer in answers:
+        assert (error_of(answer)["code"], error_of(answer)["param"]) == ("invalid_value", name)
 
 
 @pytest.mark.parametrize("name", ["a b", "1st", "水", "x" * 65, "a\\u0000", ""])
@@ -230,11 +282,12 @@ async def test_a_quote_refuses_what_the_request_would_be_refused_for(house: Hous
 
 
 async def test_models_say_what_their_engine_takes(house: House, grace: Person) -> None:
-    async with client_of(with_painter(house, Knowing("steps", "seed"))) as client:
+    async with client_of(with_painter(house, Knowing("steps", "seed", "layers"))) as client:
         told = (await client.get("/v1/models/dall-e-2", headers=grace.headers)).json()
         other = (await client.get("/v1/models/dall-e-3", headers=grace.headers)).json()
 
-    assert told["abilities"]["parameters"]["steps"] == {"type": ["string", "number", "boolean", "array", "object"]}
+    assert told["abilities"]["parameters"]["steps"] == {"type": "integer", "minimum": 1, "maximum": 200}
+    assert told["abilities"]["parameters"]["layers"] == {"type": ["string", "number", "boolean", "array", "object"]}
     assert told["abilities"]["parameters"]["seed"]["minimum"] == 0
     assert not {"steps", "seed"} & set(other["abilities"]["parameters"])
 
@@ -250,3 +303,80 @@ async def test_openai_s_own_package_sends_them_as_extra_body(house: House, grace
 
     assert answer.data is not None
     assert painter.asked[0].extras == {"steps": 4}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"num_inference_steps": 20, "cfg_scale": 7.5}, {"steps": 20, "guidance_scale": 7.5}),
+        ({"extra_body": {"steps": 20, "negative_prompt": "fog"}}, {"steps": 20, "negative_prompt": "fog"}),
+        ({"extra_body": {"num_inference_steps": 20}, "steps": 20}, {"steps": 20}),
+        ({"extra_body": None, "steps": 1}, {"steps": 1}),
+    ],
+)
+async def test_other_names_and_extra_body(
+    house: House, grace: Person, given: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    painter = Knowing("steps", "guidance_scale", "negative_prompt")
+    assert (await ask(with_painter(house, painter), grace, **given)).status_code == 200
+
+    assert painter.asked[0].extras == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({"steps": 20, "num_inference_steps": 30}, "num_inference_steps"),
+        ({"steps": 0}, "steps"),
+        ({"steps": 2.5}, "steps"),
+        ({"steps": True}, "steps"),
+        ({"guidance_scale": "high"}, "guidance_scale"),
+        ({"negative_prompt": 5}, "negative_prompt"),
+        ({"extra_body": 5}, "extra_body"),
+        ({"extra_body": {"prompt": "A fox"}}, "extra_body"),
+    ],
+)
+async def test_what_is_wrong_with_them(house: House, grace: Person, given: dict[str, Any], param: str) -> None:
+    painter = Knowing("steps", "guidance_scale", "negative_prompt")
+    answer = await ask(with_painter(house, painter), grace, **given)
+
+    assert error_of(answer)["param"] == param
+    assert painter.asked == []
+
+
+async def test_extra_body_may_hold_what_we_know(house: House, grace: Person) -> None:
+    painter = Knowing("seed")
+    assert (await ask(with_painter(house, painter), grace, extra_body={"seed": 5, "n": 2})).status_code == 200
+
+    assert (painter.asked[0].seed, painter.asked[0].n) == (5, 2)
+
+
+async def test_a_lenient_request_is_told_what_was_left_out(house: House, grace: Person) -> None:
+    async with client_of(house) as client:
+        body = {"model": "dall-e-2", "prompt": "An otter", "style": "vivid", "cfg": 5}
+        path, headers = "/v1/images/generations", grace.headers
+        strict = await client.post(path, json=body, headers=headers)
+        lenient = await client.post(path, json=body, headers={**headers, "x-limner-lenient": "true"})
+        odd = await client.post(path, json=body, headers={**headers, "x-limner-lenient": "maybe"})
+
+    assert strict.status_code == odd.status_code == 400
+    assert lenient.json()["warnings"] == [
+        "style was left out: the model 'dall-e-2' has no parameter 'style'",
+        "cfg was left out: the model 'dall-e-2' has no parameter 'cfg'",
+    ]
+    assert '"cfg was left out' in lenient.headers["x-limner-warnings"]
+
+
+async def test_a_lenient_key_s_requests_are_all_so(house: House) -> None:
+    otto = await join(house, "otto", lenient=True)
+    answer = await ask(house, otto, style="vivid")
+
+    assert answer.json()["warnings"] == ["style was left out: the model 'dall-e-2' has no parameter 'style'"]
+
+
+async def test_a_key_that_is_lenient_no_more_is_known_at_once(house: House) -> None:
+    otto = await join(house, "otto", lenient=True)
+    assert (await ask(house, otto, style="vivid")).status_code == 200
+    await limit_key(house, account_id=otto.account.id, key_id=otto.key.id, may=KeyLimits())
+
+    assert error_of(await ask(house, otto, style="vivid"))["param"] == "style"

@@ -15,7 +15,7 @@ from limner.flow.work import work
 from support.painters import Breaking, Waiting, with_painter
 from support.people import Person, assert_nothing_under_way, balance_of, running_of
 from support.shelves import task_rows
-from support.wire import PREFIXES, client_of
+from support.wire import FIELDS, PREFIXES, client_of
 from support.workers import at_work
 
 BODY = {"model": "dall-e-2", "prompt": "A cute baby sea otter", "size": "256x256"}
@@ -117,7 +117,7 @@ async def test_a_wait_that_is_long_enough_is_answered_with_the_pictures(
 
     body = answer.json()
     assert answer.status_code == 200
-    assert set(body) == {"created", "data", "usage", "task_id", "trace_id"}
+    assert set(body) == FIELDS
     assert answer.headers["preference-applied"] == "wait=5"
     assert answer.headers["x-credits-cost"] == "0.016000"
     assert answer.headers["x-credits-remaining"] == "9.984000"

@@ -26,6 +26,7 @@ from support.open_line import calling
 from support.painters import Breaking, Waiting, with_painter
 from support.people import Person, assert_nothing_under_way, balance_of, join
 from support.shelves import stored_keys
+from support.wire import FIELDS as ANSWER_FIELDS
 from support.wire import PREFIXES, client_of
 from support.workers import at_work, ended, submitted
 
@@ -118,7 +119,7 @@ async def test_a_task_that_went_well_shows_what_a_caller_who_waits_gets(house: H
     assert (body["status"], body["progress"], body["error"]) == ("succeeded", 1.0, None)
     assert (body["started_at"], body["finished_at"]) == (NOON, NOON)
     assert body["cost"] == {"held": "0.000000", "charged": "0.016000"}
-    assert set(body["result"]) == {"created", "data", "usage", "task_id", "trace_id"}
+    assert set(body["result"]) == ANSWER_FIELDS
     assert set(body["result"]["data"][0]) == {"revised_prompt", "url"}
     assert "retry-after" not in (await get(house, grace, f"/{task.id}")).headers
     async with client_of(house) as client:

@@ -12,8 +12,8 @@ BACKLOG: Final = 2048
 _OPEN_PORTS_FROM: Final = 1024
 
 
-def listen(*, host: str, port: int, section: str = "server") -> socket.socket:
-    """A socket that listens there; port 0 takes a free one. Raises `Trouble`, naming settings of `section`.
+def listen(*, host: str, port: int, section: str | None = "server") -> socket.socket:
+    """A socket that listens there; port 0 takes a free one. Raises `Trouble`, naming settings of `section` (None: there are options only).
 
     It listens at once, not only when the server is ready: whoever comes early waits a moment and is not refused, and
     two servers that start together cannot both believe the port is theirs.
@@ -40,7 +40,7 @@ def url_of(listener: socket.socket, *, host: str) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def _resolved(host: str, port: int, section: str) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+def _resolved(host: str, port: int, section: str | None) -> tuple[socket.AddressFamily, tuple[object, ...]]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError):
@@ -52,7 +52,7 @@ def _resolved(host: str, port: int, section: str) -> tuple[socket.AddressFamily,
     return family, address
 
 
-def _why_not(error: OSError, *, host: str, port: int, section: str) -> str:
+def _why_not(error: OSError, *, host: str, port: int, section: str | None) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return (
@@ -70,7 +70,9 @@ def _why_not(error: OSError, *, host: str, port: int, section: str) -> str:
             return f"cannot listen at port {port} on {host}: {error.strerror}"
 
 
-def _option(name: str, section: str) -> str:
+def _option(name: str, section: str | None) -> str:
     """How a person sets it: the server's by an option too."""
+    if section is None:
+        return f"--{name}"
     variable = f"LIMNER_{section.upper()}__{name.upper()}"
     return f"--{name} or {variable}" if section == "server" else variable

@@ -49,6 +49,10 @@ class Plug:
         """As many as the model's family takes."""
         return self._recipe.images_max
 
+    def formats(self, model: str) -> frozenset[OutputFormat]:  # noqa: ARG002 - there is one model
+        """All of them."""
+        return self.output_formats
+
     def extras(self, model: str) -> Collection[str]:  # noqa: ARG002 - there is one model
         """What the model's family takes."""
         from limner.engines.diffusers_local.work import extras_of
@@ -94,13 +98,14 @@ class Plug:
         """The spec's pictures, each as soon as it is done, and how far it is in between."""
         from contextlib import aclosing
 
-        from limner.engines.diffusers_local.work import Done, Step, Unfinished, job_of
+        from limner.engines.diffusers_local.work import Done, Step, Unfinished, hints_of, job_of
 
         assert self._pool is not None, "painted before it was opened"
         loras = {name: lora.scale for name, lora in self._options.loras.items()}
         size = self._recipe.painted_size(spec.width, spec.height)
         at_once = self._options.pictures_at_once(*size, recipe=self._recipe)
         job = job_of(spec, self._recipe, loras=loras, pictures_at_once=at_once)
+        hints = hints_of(spec)
         shares: dict[int, float] = {}
         if self._pool.is_loading:
             yield Progress(share=0.0)
@@ -127,7 +132,7 @@ class Plug:
                             seed=what.seed,
                             revised_prompt=spec.prompt,
                             part=device,
-                            notes=(*job.notes, *what.notes),
+                            notes=(*job.notes, *what.notes, *hints),
                         )
 
 

@@ -26,6 +26,7 @@ GUIDANCE_MAX: Final = 50.0
 LORA_SCALE_MAX: Final = 4.0
 LORAS_MAX: Final = 4
 _SEED_BITS: Final = 53
+_NOT_WRITTEN: Final = frozenset({OutputFormat.SVG, OutputFormat.GIF})
 
 
 Compiling = Literal["off", "on", "measured"]
@@ -174,17 +175,9 @@ def job_of(
     """
     if spec.background is Background.TRANSPARENT and not recipe.makes_transparent:
         raise EngineCannot("this model paints no transparent backgrounds: background is opaque", param="background")
-    if spec.output_format is OutputFormat.SVG:
-        raise EngineCannot("this model writes png, jpeg and webp, no svg", param="output_format")
-    if len(spec.images) > recipe.images_max:
-        most = "no picture" if recipe.images_max == 0 else f"at most {recipe.images_max}"
-        raise EngineCannot(f"this model starts from {most}; it was given {len(spec.images)}", param="image")
-    if not spec.images and recipe.images_min > 0:
-        raise EngineCannot("this model only changes pictures: it needs one to start from", param="image")
-    if spec.mask is not None and not recipe.takes_mask:
-        raise EngineCannot("this model takes no mask", param="mask")
-    if spec.mask is not None and not spec.images:
-        raise EngineCannot("a mask needs a picture that it belongs to", param="mask")
+    if spec.output_format in _NOT_WRITTEN:
+        raise EngineCannot(f"this model writes png, jpeg and webp, no {spec.output_format}", param="output_format")
+    _check_pictures(spec, recipe)
     extras = dict(spec.extras)
     unknown = sorted(set(extras) - set(EXTRAS))
     if unknown:
@@ -213,6 +206,35 @@ def job_of(
         is_watched=is_watched,
         is_exact=spec.seed is not None,
         pictures_at_once=pictures_at_once,
+    )
+
+
+def _check_pictures(spec: Spec, recipe: Recipe) -> None:
+    """Raise `EngineCannot` for pictures that the model cannot start from."""
+    if len(spec.images) > recipe.images_max:
+        most = "no picture" if recipe.images_max == 0 else f"at most {recipe.images_max}"
+        raise EngineCannot(f"this model starts from {most}; it was given {len(spec.images)}", param="image")
+    if not spec.images and recipe.images_min > 0:
+        raise EngineCannot("this model only changes pictures: it needs one to start from", param="image")
+    if spec.is_variation and recipe.takes_strength:
+        # It paints what the words say over the picture: ours say nothing of what is to be seen there.
+        raise EngineCannot(
+            "this model makes no variations: it needs words for what to paint over the picture, as an edit has",
+            param="image",
+        )
+    if spec.mask is not None and not recipe.takes_mask:
+        raise EngineCannot("this model takes no mask", param="mask")
+    if spec.mask is not None and not spec.images:
+        raise EngineCannot("a mask needs a picture that it belongs to", param="mask")
+    if spec.markup is not None:
+        raise EngineCannot("this model takes no markup: say in words what is meant", param="markup")
+
+
+def hints_of(spec: Spec) -> tuple[str, ...]:
+    """A sentence for each thing that was said, and that makes no difference here."""
+    said = (("input_fidelity", spec.input_fidelity), ("complexity", spec.complexity))
+    return tuple(
+        f"this model is not told {name}: '{word}' made no difference" for name, word in said if word is not None
     )
 
 

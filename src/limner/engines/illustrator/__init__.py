@@ -11,7 +11,7 @@ import os
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from limner.domain.spec import OutputFormat, Picture, Spec
+from limner.domain.spec import OutputFormat, Partial, Picture, Spec
 from limner.engines import Health, SourceType
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Plug:
     needs_options: ClassVar[bool] = False
     output_formats: frozenset[OutputFormat] = frozenset(OutputFormat)
     source_type: SourceType = SourceType.ALGORITHMIC
-    images_max: int = 0
+    images_max: int = 16
 
     def __init__(self, options: Mapping[str, object]) -> None:
         unknown = sorted(set(options) - _OPTIONS)
@@ -60,6 +60,10 @@ class Plug:
         if pool is not None:
             await pool.close()
 
+    def formats(self, model: str) -> frozenset[OutputFormat]:  # noqa: ARG002 - the same for all
+        """All of them."""
+        return self.output_formats
+
     def extras(self, model: str) -> Collection[str]:  # noqa: ARG002 - the same for all
         """A seed."""
         return ("seed",)
@@ -72,23 +76,31 @@ class Plug:
         """The ids of the painting processes."""
         return self._pool.pids() if self._pool is not None else []
 
-    async def paint(self, spec: Spec) -> AsyncGenerator[Picture]:
-        """The spec's pictures, each as soon as it is done."""
+    async def paint(self, spec: Spec) -> AsyncGenerator[Picture | Partial]:
+        """The spec's pictures, each as soon as it is done, and unfinished ones before them where they are wanted."""
         import asyncio
         import secrets
 
         assert self._pool is not None, "painted before it was opened"
         self._pool.admit(spec.n)
         first = spec.seed if spec.seed is not None else secrets.randbelow(SEEDS)
+        seen: asyncio.Queue[Partial | asyncio.Task[Picture]] = asyncio.Queue()
         errands = [
-            asyncio.create_task(self._pool.paint(spec, index=index, seed=(first + index) % SEEDS))
+            asyncio.create_task(self._pool.paint(spec, index=index, seed=(first + index) % SEEDS, show=seen.put_nowait))
             for index in range(spec.n)
         ]
         for errand in errands:
             errand.add_done_callback(self._pool.leave)
+            errand.add_done_callback(seen.put_nowait)
+        left = spec.n
         try:
-            for done in asyncio.as_completed(errands):
-                yield await done
+            while left:
+                one = await seen.get()
+                if isinstance(one, Partial):
+                    yield one
+                else:
+                    left -= 1
+                    yield await one
         finally:
             for errand in errands:
                 errand.cancel()

@@ -67,6 +67,24 @@ def describe(scene: Scene, wish: Wish, *, names: Mapping[str, Mapping[str, str]]
     return _english(scene, groups, names=names, kinds=kinds) + _with_missing_en(missing, kept)
 
 
+def subjects_told(scene: Scene, wish: Wish, *, names: Mapping[str, Mapping[str, str]], kinds: Mapping[str, str]) -> str:
+    """The subjects alone, in the wish's language: "a red fox and two cats"."""
+    groups = _groups(scene.placed, wish)
+    if wish.language == "zh":
+        return _listed_zh(
+            [_subject_zh(one, names[one.slug].get("zh", one.slug), kinds.get(one.slug, "")) for one in groups]
+        )
+    alone = len(groups) == 1
+    return _listed(
+        [_subject_en(one, names[one.slug]["en"], kinds.get(one.slug, ""), alone=alone) for one in groups], " and "
+    )
+
+
+def gaps_told(missing: Sequence[str], kept: Sequence[str], *, language: str) -> str:
+    """A sentence about what was not drawn, and about what was against the wish; nothing where there is none."""
+    return (_with_missing_zh if language == "zh" else _with_missing_en)(missing, kept)
+
+
 def _groups(placed: Sequence[Placed], wish: Wish) -> list[_Group]:
     """In the order of the prompt."""
     counts: dict[tuple[int, str, str | None], int] = {}

@@ -39,15 +39,19 @@ def main() -> None:
     with contextlib.suppress(BrokenPipeError):
         while (errand := _read(sys.stdin.buffer)) is not None:
             signal.setitimer(signal.ITIMER_REAL, picture_seconds_max * ALARM_AFTER)
-            _write(answers, _answer(studio, errand))
+            _write(answers, _answer(studio, errand, answers=answers))
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _answer(studio: Studio, errand: bytes) -> bytes:
-    """A pickled `Picture`, or the words for what broke: never the prompt, since the parent logs them."""
+def _answer(studio: Studio, errand: bytes, *, answers: BinaryIO) -> bytes:
+    """A pickled `Picture`, or the words for what broke: never the prompt, since the parent logs them.
+
+    Unfinished pictures, where they are wanted, are written as they come.
+    """
     spec, index, seed = pickle.loads(errand)  # noqa: S301 - our own parent wrote it
+    show = (lambda partial: _write(answers, pickle.dumps(partial))) if spec.partials else None
     try:
-        return pickle.dumps(studio.paint(spec, index=index, seed=seed))
+        return pickle.dumps(studio.paint(spec, index=index, seed=seed, show=show))
     except Exception as trouble:  # noqa: BLE001 - told to the parent, which raises it
         frame = trouble.__traceback__
         where = []

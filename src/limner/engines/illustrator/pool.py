@@ -15,9 +15,10 @@ import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
-from limner.domain.spec import Picture, Spec
+from limner.domain.spec import Partial, Picture, Spec
 from limner.engines import EngineBusy, EngineFailed, EngineTimeout
 from limner.engines.illustrator.wire import LENGTH, READY
 
@@ -39,6 +40,7 @@ _ENVIRONMENT = (
     "SYSTEMROOT",
 )
 _SOURCE = Path(__file__).parents[3]
+Shows = Callable[[Partial], None]
 
 
 class _PainterDied(Exception):
@@ -93,8 +95,8 @@ class _Painter:
             )
         self._ready = True
 
-    async def ask(self, errand: bytes) -> bytes:
-        """One errand, one answer."""
+    async def ask(self, errand: bytes, *, show: Shows) -> object:
+        """One errand, one answer; `show` is told of the unfinished pictures that come before it."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(LENGTH.pack(len(errand)))
@@ -102,7 +104,9 @@ class _Painter:
             await self._process.stdin.drain()
         except (ConnectionError, RuntimeError) as trouble:
             raise _PainterDied from trouble
-        return await self._read()
+        while isinstance(answer := pickle.loads(await self._read()), Partial):  # noqa: S301 - our own child wrote it
+            show(answer)
+        return answer
 
     async def end(self) -> None:
         """Kill it, and wait until it is gone."""
@@ -180,10 +184,13 @@ class Pool:
         """One picture that was admitted is over. Fits a task's done callback, so that cancelled ones count too."""
         self._waiting -= 1
 
-    async def paint(self, spec: Spec, *, index: int, seed: int) -> Picture:
-        """One picture. Cancelling lets a process that has begun finish for nobody."""
+    async def paint(self, spec: Spec, *, index: int, seed: int, show: Shows) -> Picture:
+        """One picture. Cancelling lets a process that has begun finish for nobody.
+
+        `show` is told of unfinished ones as they come, each number once.
+        """
         await self._slots.acquire()
-        errand = asyncio.create_task(self._perform(spec, index=index, seed=seed))
+        errand = asyncio.create_task(self._perform(spec, index=index, seed=seed, show=show))
         self._errands.add(errand)
         errand.add_done_callback(self._finished)
         return await asyncio.shield(errand)
@@ -195,12 +202,20 @@ class Pool:
             # Read, so that an errand which nobody waits for is not reported as forgotten; whoever waits has it too.
             logger.warning("illustrator.errand_failed reason=%s", type(errand.exception()).__name__)
 
-    async def _perform(self, spec: Spec, *, index: int, seed: int) -> Picture:
+    async def _perform(self, spec: Spec, *, index: int, seed: int, show: Shows) -> Picture:
         errand = pickle.dumps((spec, index, seed))
         began = time.monotonic()
+        shown: set[int] = set()
+
+        def show_once(partial: Partial) -> None:
+            """A second attempt begins anew; whoever watches does not."""
+            if partial.number not in shown:
+                shown.add(partial.number)
+                show(partial)
+
         for _ in range(ATTEMPTS):
             try:
-                answer = pickle.loads(await self._ask_one(errand))  # noqa: S301 - our own child wrote it
+                answer = await self._ask_one(errand, show=show_once)
             except _PainterDied:
                 logger.warning("illustrator.painter_died index=%s", index)
                 continue
@@ -211,13 +226,13 @@ class Pool:
             return answer
         raise EngineFailed("The illustrator's painting process ended twice while it painted this picture.")
 
-    async def _ask_one(self, errand: bytes) -> bytes:
+    async def _ask_one(self, errand: bytes, *, show: Shows) -> object:
         """Send an errand to an idle painter. One that died, was stuck or was interrupted does not come back."""
         painter = self._idle.popleft() if self._idle else await self._new()
         try:
             await painter.ready()
             async with asyncio.timeout(self._picture_seconds_max):
-                answer = await painter.ask(errand)
+                answer = await painter.ask(errand, show=show)
         except TimeoutError:
             await self._drop(painter)
             raise EngineTimeout(f"The picture took longer than {self._picture_seconds_max:g} seconds.") from None

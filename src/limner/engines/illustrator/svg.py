@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from limner.engines.illustrator.art import BOX, Art
 from limner.engines.illustrator.backdrops.catalogue import BACKDROPS
@@ -26,28 +28,75 @@ ROW_APART = 60.0
 _UNLIT_PLACES = ("studio", "space", "moon")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A scene as SVG elements in the order in which they are drawn, and after how many of them each part ends.
+
+    `behind`: the backdrop; `subjects`: each of them; `before`: what stands before them; `falling`: what the weather lets
+    fall. What follows is the grading.
+    """
+
+    scene: Scene
+    defs: Sequence[str]
+    body: Sequence[str]
+    behind: int
+    subjects: Sequence[int]
+    before: int
+    falling: int
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Where a painter would step back and look, in order; the whole is not among them."""
+        return tuple(sorted({end for end in (self.behind, *self.subjects, self.before) if 0 < end < len(self.body)}))
+
+    def document(self, *, width: int, height: int, start: int = 0, end: int | None = None) -> str:
+        """The elements from `start` to `end` as an SVG document of `width` x `height` pixels."""
+        body = "".join(self.body[start:end])
+        text = (
+            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'width="{width}" height="{height}" viewBox="0 0 {self.scene.width:.2f} {self.scene.height:.2f}">'
+            f"<defs>{''.join(self.defs)}</defs>{body}</svg>"
+        )
+        return map_colours(text, _VIVID if self.scene.vivid else _NATURAL)
+
+
 def svg_of(scene: Scene, *, art: Art, width: int, height: int, for_pixels: bool) -> str:
     """The scene as an SVG document of `width` x `height` pixels; `for_pixels`: drawn so that Skia is quick."""
+    return drawing_of(scene, art=art, for_pixels=for_pixels).document(width=width, height=height)
+
+
+def drawing_of(scene: Scene, *, art: Art, for_pixels: bool, over: bool = False) -> Drawing:
+    """The scene's elements. `over`: to be laid over another picture: the subjects with their shadows, and the weather."""
     light = light_for(time=scene.time, weather=scene.weather, choice=scene.seed)
     sheet = Sheet(scene=scene, light=light, in_strips=for_pixels)
-    if not scene.transparent:
+    has_backdrop = not scene.transparent and not over
+    if has_backdrop:
         BACKDROPS[scene.place].behind(sheet)
-    _subjects(sheet, art)
-    if not scene.transparent:
+    behind = len(sheet.body)
+    subjects = _subjects(sheet, art)
+    if has_backdrop:
         BACKDROPS[scene.place].before(sheet)
+    before = len(sheet.body)
+    if not scene.transparent:
         falling(sheet)
+    fallen = len(sheet.body)
+    if has_backdrop:
         _vignette(sheet)
-    body = "".join(sheet.body)
-    text = (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'width="{width}" height="{height}" viewBox="0 0 {scene.width:.2f} {scene.height:.2f}">'
-        f"<defs>{''.join(sheet.defs)}</defs>{body}</svg>"
+    return Drawing(
+        scene=scene,
+        defs=sheet.defs,
+        body=sheet.body,
+        behind=behind,
+        subjects=subjects,
+        before=before,
+        falling=fallen,
     )
-    return map_colours(text, _VIVID if scene.vivid else _NATURAL)
 
 
-def _subjects(sheet: Sheet, art: Art) -> None:
+def _subjects(sheet: Sheet, art: Art) -> list[int]:
+    """Draw them; after how many elements each has been."""
     placed = sheet.scene.placed
+    ends = []
     for index, thing in enumerate(placed):
         if not sheet.scene.transparent and thing.stance == "stand":
             _shadow(sheet, thing, art)
@@ -60,6 +109,8 @@ def _subjects(sheet: Sheet, art: Art) -> None:
         )
         if not sheet.scene.transparent and thing.stance == "float" and last_of_row:
             _in_water(sheet, thing, last=following is None)
+        ends.append(len(sheet.body))
+    return ends
 
 
 def _water_y(thing: Placed) -> float:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import limner
 from limner.domain.spec import OutputFormat, Shown, Spec
 from limner.engines import Health, SourceType
+from limner.engines.openai_relay.dialects import formats_of
 from limner.engines.openai_relay.options import options_of
 from limner.engines.openai_relay.requests import extras_of, images_max_of
 from limner.engines.openai_relay.upstreams import Upstreams
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from limner.engines.openai_relay.asking import Means
     from limner.kit.outbound import Outbound
 
+_ENCODED: Final = frozenset({OutputFormat.PNG, OutputFormat.JPEG, OutputFormat.WEBP})
 # Decoding and fitting let go of the interpreter's lock: more threads than processors would only get in each other's way.
 _THREADS: Final = 4
 
@@ -33,7 +35,6 @@ class Plug:
     """The engine. Its options are those of `options.RelayOptions`: `upstreams`, and how they are treated."""
 
     needs_options: ClassVar[bool] = True
-    output_formats: frozenset[OutputFormat] = frozenset({OutputFormat.PNG, OutputFormat.JPEG, OutputFormat.WEBP})
     # Whatever stands behind it was trained: nobody runs such servers for anything else.
     source_type: SourceType = SourceType.TRAINED
 
@@ -45,9 +46,18 @@ class Plug:
         self._means: Means | None = None
 
     @property
+    def output_formats(self) -> frozenset[OutputFormat]:
+        """What can be made of whatever comes, and what one of the upstreams' models writes itself."""
+        return _ENCODED.union(*(formats_of(one) for one in self._options.upstreams))
+
+    @property
     def images_max(self) -> int:
         """Of the upstream that takes most."""
         return max(images_max_of(one) for one in self._options.upstreams)
+
+    def formats(self, model: str) -> frozenset[OutputFormat]:
+        """The same, of the upstreams that serve that model."""
+        return _ENCODED.union(*(formats_of(one, model=model) for one in self._options.serving(model)))
 
     def extras(self, model: str) -> Collection[str]:
         """Whatever one of the upstreams that serve the model takes; the others are not asked then."""

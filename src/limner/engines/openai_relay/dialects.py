@@ -21,6 +21,9 @@ Size = tuple[int, int]
 
 _PNG_JPEG: Final = (OutputFormat.PNG, OutputFormat.JPEG)
 _FILES: Final = (*_PNG_JPEG, OutputFormat.WEBP)
+_ALL: Final = (*_FILES, OutputFormat.GIF, OutputFormat.SVG)
+# All frames of a gif together.
+_FRAMES_PIXELS_MAX: Final = 8_294_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,13 @@ class FreeSizes:
             edges[0] = self._down(edges[1] * self.ratio_max)
         return (edges[0], edges[1]) if width >= height else (edges[1], edges[0])
 
+    def shared_by(self, frames: int) -> FreeSizes:
+        """The bounds of each, where so many pictures of one size have to keep them together."""
+        if frames == 1:
+            return self
+        pixels_max = min(self.pixels_max, _FRAMES_PIXELS_MAX // frames)
+        return replace(self, pixels_min=math.ceil(self.pixels_min / frames), pixels_max=pixels_max)
+
     def _up(self, edge: float) -> int:
         # A hair below the next step is rounding noise, not another step.
         return math.ceil(edge / self.step - 1e-9) * self.step
@@ -67,7 +77,8 @@ Sizes = tuple[Size, ...] | FreeSizes
 class Dialect:
     """What one kind of server takes.
 
-    `generations`, `edits`: paths after the version; None: has no such thing. `sizes`: those it makes.
+    `generations`, `edits`, `variations`: paths after the version; None: has no such thing (and what has no variations, but
+    edits, is asked for these in words). `sizes`: those it makes.
     `pictures_per_call`: more are fanned out over several calls. `prompt_characters_max`: above it, it would refuse.
 
     `qualities`: its words for ours, none if it has one quality only; `quality_words`: words of its own that go through.
@@ -75,12 +86,15 @@ class Dialect:
     when told which; none: they come as they come. `compresses`: has `output_compression`. `transparent`: does
     `background`. `moderates`, `moderates_edits`: has `moderation`. `user`: its field for who asked.
 
+    `fidelities`: its words for `input_fidelity`; `complexity`: has that field. Both are hints: where there is no field for
+    them, the caller is told that they made no difference.
+
     `response_format`: whether that field is sent (gpt-image refuses it); `links`: it can answer with addresses.
     `streams`: sends pictures as they come; `partials`: takes `partial_images`.
 
     `images_max`: pictures that it can start from. `edit_body`: how they are given: as files of a form in the field
     `image_field`, or as data addresses in JSON. `mask`: in which sense it takes one: transparent where it is to be painted
-    anew (as ours are), or white there; None: takes none. `mask_field`: its name for it.
+    anew (as ours are), or white there; None: takes none. `mask_field`: its name for it. `markup`: takes that.
 
     `seed`: whether it takes one: None, only when the caller gives one, or always (servers that would paint with a fixed
     one otherwise, or say no which). `extras`, `edit_extras`: our names of further parameters, and where they go; a dot
@@ -90,6 +104,7 @@ class Dialect:
 
     generations: str = "/images/generations"
     edits: str | None = "/images/edits"
+    variations: str | None = None
     sizes: Sizes
     pictures_per_call: int
     prompt_characters_max: int = 32_000
@@ -103,6 +118,8 @@ class Dialect:
     moderates: bool = False
     moderates_edits: bool = False
     user: str | None = None
+    fidelities: frozenset[str] = frozenset()
+    complexity: bool = False
     response_format: bool = True
     links: bool = False
     streams: bool = False
@@ -112,6 +129,7 @@ class Dialect:
     image_field: str = "image[]"
     mask: Literal["transparent", "white"] | None = None
     mask_field: str = "mask"
+    markup: bool = False
     seed: Literal["always", "given"] | None = None
     extras: Mapping[str, str] = field(default_factory=dict)
     edit_extras: Mapping[str, str] = field(default_factory=dict)
@@ -119,10 +137,10 @@ class Dialect:
     model: Literal["always", "named", "never"] = "always"
     families: tuple[tuple[re.Pattern[str], Mapping[str, Any]], ...] = ()
 
-    def size_for(self, wanted: Size) -> Size:
-        """The size to ask for when `wanted` is wanted: the same if it is allowed, else the nearest."""
+    def size_for(self, wanted: Size, *, frames: int = 1) -> Size:
+        """The size to ask for when `wanted` is wanted: the same if it is allowed, else the nearest. `frames`: of a gif."""
         if isinstance(self.sizes, FreeSizes):
-            return self.sizes.nearest(wanted)
+            return self.sizes.shared_by(frames).nearest(wanted)
         return wanted if wanted in self.sizes else min(self.sizes, key=lambda size: _distance(size, wanted))
 
 
@@ -143,6 +161,7 @@ def _named(pattern: str, **otherwise: Any) -> tuple[re.Pattern[str], Mapping[str
 _LOW_TO_HIGH: Final = MappingProxyType({Quality.LOW: "low", Quality.STANDARD: "medium", Quality.HD: "high"})
 _GPT_WORDS: Final = frozenset({"low", "medium", "high"})
 _GPT_25_WORDS: Final = _GPT_WORDS | {"xhigh", "max"}
+_FIDELITIES: Final = frozenset({"high", "low"})
 
 _GPT_1_SIZES: Final = ((1024, 1024), (1536, 1024), (1024, 1536))
 _GPT_2_SIZES: Final = FreeSizes(
@@ -170,14 +189,11 @@ DIALECTS: Final[Mapping[DialectName, Dialect]] = MappingProxyType(
             partials=True,
             mask="transparent",
             families=(
-                _named("gpt-image-1|chatgpt-image", edit_extras={"input_fidelity": "input_fidelity"}),
+                _named("gpt-image-1|chatgpt-image", fidelities=_FIDELITIES),
+                _named("gpt-image-1-mini", fidelities=frozenset({"low"})),
                 _named("gpt-image-[2-9]", sizes=_GPT_2_SIZES),
-                _named(r"gpt-image-(2\.[5-9]|[3-9])", quality_words=_GPT_25_WORDS),
-                _named(
-                    r"gpt-image-(2\.[6-9]|[3-9])",
-                    extras={"complexity": "complexity"},
-                    edit_extras={"complexity": "complexity"},
-                ),
+                _named(r"gpt-image-(2\.[5-9]|[3-9])", quality_words=_GPT_25_WORDS, markup=True),
+                _named(r"gpt-image-(2\.[6-9]|[3-9])", complexity=True, formats=_ALL, edit_formats=_ALL),
             ),
         ),
         # dall-e-3 and what imitates it: one picture a call, two qualities, two styles, and no word on the file format.
@@ -199,6 +215,7 @@ DIALECTS: Final[Mapping[DialectName, Dialect]] = MappingProxyType(
                 _named(
                     "dall-e-2",
                     edits="/images/edits",
+                    variations="/images/variations",
                     sizes=((256, 256), (512, 512), (1024, 1024)),
                     pictures_per_call=10,
                     prompt_characters_max=1000,
@@ -317,6 +334,20 @@ DIALECTS: Final[Mapping[DialectName, Dialect]] = MappingProxyType(
         ),
     }
 )
+
+
+def formats_of(upstream: UpstreamOptions, *, model: str | None = None) -> frozenset[OutputFormat]:
+    """What it writes for what is called `model` here; None: for any. What can be made of that is not among it."""
+    if model is not None:
+        name = upstream.model_for(model)
+        return frozenset() if name is None else frozenset(dialect_of(upstream, model=name).formats)
+    names = [upstream.model, *(upstream.models or {}).values()]
+    known = [dialect_of(upstream, model=name).formats for name in names if name is not None]
+    if not known:
+        # Whatever the caller calls it by: of that kind of server, any model.
+        dialect = DIALECTS[upstream.dialect]
+        known = [dialect.formats, *(otherwise.get("formats", ()) for _, otherwise in dialect.families)]
+    return frozenset().union(*known)
 
 
 def dialect_of(upstream: UpstreamOptions, *, model: str) -> Dialect:

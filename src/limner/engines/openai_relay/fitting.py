@@ -7,6 +7,7 @@ is for a thread. Pillow and numpy are imported when first needed.
 from __future__ import annotations
 
 import io
+import re
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 PIXELS_MAX: Final = 64_000_000
 """More than that is not decoded: four times the largest picture that any upstream paints."""
 _EDGE_MAX: Final = 65_535
+_AS_THEY_COME: Final = frozenset({OutputFormat.GIF, OutputFormat.SVG})
+_SVG_HEAD: Final = 16 * 1024
+# What may stand before the root: a mark of the encoding, a declaration, comments, a document type.
+_SVG: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?[^>]*\?>\s*|<!--.*?-->\s*|<!DOCTYPE svg[^>\[]*>\s*)*<svg[\s>]", re.DOTALL
+)
 # Of an edge: less than that is cut off rather than scaled away, which would blur everything for it.
 _SLACK: Final = 1 / 16
 
@@ -47,7 +54,10 @@ class Header:
 
 
 def header_of(data: bytes) -> Header | None:
-    """What the file is and how large, without decoding it. None: no png, jpeg or webp, or one cut off in its header."""
+    """What the file is and how large, without decoding it. None: nothing that we know, or cut off in its header.
+
+    An svg is as large as it is drawn: `width` and `height` are 0 then.
+    """
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
             return _header(OutputFormat.PNG, *struct.unpack_from(">II", data, 16))
@@ -55,9 +65,11 @@ def header_of(data: bytes) -> Header | None:
             return _jpeg(data)
         if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
             return _webp(data)
+        if data.startswith((b"GIF87a", b"GIF89a")):
+            return _header(OutputFormat.GIF, *struct.unpack_from("<HH", data, 6))
     except struct.error:
         return None
-    return None
+    return Header(output_format=OutputFormat.SVG, width=0, height=0) if _SVG.match(data[:_SVG_HEAD]) else None
 
 
 def at_once(
@@ -65,11 +77,17 @@ def at_once(
 ) -> Fitted | None:
     """The picture as it is, if that is what is wanted; None if `fitted` has work to do. Costs no time.
 
-    Raises `EngineFailed` for what is no picture, and for a file that has no end.
+    A gif or an svg is never changed, whatever its size. Raises `EngineFailed` for what is no picture, for a file that has
+    no end, and for what cannot be made into what is wanted.
     """
     header = _header_of_whole(data, part=part)
-    made = (header.width, header.height)
-    if header.output_format is not output_format or (fit != "off" and made != size):
+    made = size if header.output_format is OutputFormat.SVG else (header.width, header.height)
+    if {header.output_format, output_format} & _AS_THEY_COME:
+        if header.output_format is not output_format:
+            raise EngineFailed(
+                f"the upstream sent a {header.output_format}, and was asked for a {output_format}", part=part
+            )
+    elif header.output_format is not output_format or (fit != "off" and made != size):
         return None
     return Fitted(data=data, output_format=output_format, width=made[0], height=made[1], notes=_off_note(made, size))
 
@@ -107,7 +125,7 @@ def _off_note(made: Size, size: Size) -> tuple[str, ...]:
 def _header_of_whole(data: bytes, *, part: str | None) -> Header:
     header = header_of(data)
     if header is None:
-        raise EngineFailed("the upstream's picture is no png, jpeg or webp file", part=part)
+        raise EngineFailed("the upstream's picture is no file that we know: png, jpeg, webp, gif or svg", part=part)
     if not _has_end(data, header.output_format):
         raise EngineFailed("the upstream's picture is damaged: the file is cut off", part=part)
     return header
@@ -175,7 +193,11 @@ def _has_end(data: bytes, output_format: OutputFormat) -> bool:
             return data.rfind(b"IEND\xaeB`\x82", -_TAIL) >= 0
         case OutputFormat.JPEG:
             return data.rfind(b"\xff\xd9", -_TAIL) >= 0
-        case _:
+        case OutputFormat.GIF:
+            return data[-_TAIL:].rstrip(b"\0").endswith(b";")
+        case OutputFormat.SVG:
+            return data[-_TAIL:].rstrip().endswith((b"</svg>", b"-->"))
+        case OutputFormat.WEBP:
             return int.from_bytes(data[4:8], "little") + 8 <= len(data)
 
 
@@ -234,5 +256,5 @@ def _encoded(picture: Image.Image, output_format: OutputFormat, output_compressi
             return encode.webp(pixels, output_compression=output_compression)
         case OutputFormat.PNG:
             return encode.png(pixels)
-        case OutputFormat.SVG:
-            raise EngineFailed("the relay writes no svg")
+        case OutputFormat.SVG | OutputFormat.GIF:
+            raise EngineFailed(f"the relay writes no {output_format}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,9 +24,12 @@ from limner.kit.ids import uuid7
 _SEED_BITS: Final = 32
 _SEEDS: Final = 2**63
 _PARTIALS_MAX: Final = 3
+# What cannot be made of anything else that an upstream sends.
+_AS_IT_COMES: Final = frozenset({OutputFormat.GIF, OutputFormat.SVG})
 # Names under which dall-e-3's manners are expected: there vivid is what one gets without asking.
 _VIVID_BY_DEFAULT: Final = "dall-e-3"
 _STYLED_CHARACTERS: Final = 80
+_COMPRESSED: Final = frozenset({OutputFormat.JPEG, OutputFormat.WEBP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,8 @@ def per_call(spec: Spec, *, upstream: UpstreamOptions) -> int:
 
 def streams(spec: Spec, *, upstream: UpstreamOptions) -> bool:
     """Whether partial pictures are wanted and the upstream has them."""
-    return spec.partials > 0 and _dialect(spec, upstream=upstream).streams
+    is_whole = spec.output_format in _AS_IT_COMES or _is_variation(spec, dialect=_dialect(spec, upstream=upstream))
+    return spec.partials > 0 and not is_whole and _dialect(spec, upstream=upstream).streams
 
 
 def extras_of(upstream: UpstreamOptions, *, model: str) -> frozenset[str]:
@@ -99,18 +103,20 @@ def call_of(
     dialect = _dialect(spec, upstream=upstream)
     model = upstream.model_for(spec.model) or ""
     _check(spec, dialect=dialect, part=upstream.name)
-    size = dialect.size_for((spec.width, spec.height))
+    size = dialect.size_for((spec.width, spec.height), frames=spec.frames)
     prompt = _prompt(spec, dialect=dialect)
+    is_variation = _is_variation(spec, dialect=dialect)
     seed = _seed(spec, dialect=dialect, first_index=first_index)
     fields: dict[str, Any] = {}
     if model and (dialect.model == "always" or (dialect.model == "named" and (upstream.model or upstream.models))):
         fields["model"] = model
-    fields["prompt"] = prompt
+    if not is_variation:
+        fields["prompt"] = prompt
     if count > 1:
         fields["n"] = count
     fields["size"] = f"{size[0]}x{size[1]}"
     # What will be cropped comes without loss: it is compressed once, afterwards.
-    is_fitted = options.fit != "off" and size != (spec.width, spec.height)
+    is_fitted = options.fit != "off" and size != (spec.width, spec.height) and spec.output_format not in _AS_IT_COMES
     written = _add_choices(fields, spec, dialect=dialect, is_fitted=is_fitted)
     if dialect.response_format:
         # What lies elsewhere cannot be made to fit.
@@ -123,7 +129,7 @@ def call_of(
     _add_extras(fields, spec, dialect=dialect, seed=seed)
     content_type, body = _body(fields, spec, dialect=dialect)
     return Call(
-        url=upstream.base + ((dialect.edits or "") if spec.images else dialect.generations),
+        url=upstream.base + _path(spec, dialect=dialect),
         headers=_headers(upstream, content_type=content_type, length=sum(map(len, body)), stream=stream),
         body=body,
         count=count,
@@ -144,17 +150,29 @@ def _dialect(spec: Spec, *, upstream: UpstreamOptions) -> Dialect:
     return dialect_of(upstream, model=model)
 
 
+def _is_variation(spec: Spec, *, dialect: Dialect) -> bool:
+    """Whether it goes where variations are made, without words; else they are edits."""
+    return spec.is_variation and dialect.variations is not None
+
+
+def _path(spec: Spec, *, dialect: Dialect) -> str:
+    if not spec.images:
+        return dialect.generations
+    return (dialect.variations if _is_variation(spec, dialect=dialect) else dialect.edits) or ""
+
+
 # what it cannot ----------------------------------------------------------------------------------------------------------
 
 
 def _check(spec: Spec, *, dialect: Dialect, part: str) -> None:
     """Raise `EngineCannot` for the first thing that the dialect has no word for."""
     taken = dialect.edit_extras if spec.images else dialect.extras
+    formats = dialect.edit_formats if spec.images else dialect.formats
     for refused, param, message in (
         (
-            spec.output_format is OutputFormat.SVG,
+            spec.output_format in _AS_IT_COMES and spec.output_format not in formats,
             "output_format",
-            "the upstream writes no svg: png, jpeg and webp it does",
+            f"the upstream writes no {spec.output_format}: png, jpeg and webp it does",
         ),
         (
             spec.background is Background.TRANSPARENT and not dialect.transparent,
@@ -185,6 +203,7 @@ def _check(spec: Spec, *, dialect: Dialect, part: str) -> None:
         ),
         (spec.mask is not None and not spec.images, "mask", "a mask needs the picture that it belongs to"),
         (spec.mask is not None and dialect.mask is None, "mask", "the upstream takes no mask: leave it out"),
+        (spec.markup is not None and not dialect.markup, "markup", "the upstream takes no markup: leave it out"),
         *((name not in taken, name, f"the upstream has no parameter '{name}': leave it out") for name in spec.extras),
     ):
         if refused:
@@ -221,24 +240,44 @@ def _quality(spec: Spec, *, dialect: Dialect) -> str | None:
 def _add_choices(fields: dict[str, Any], spec: Spec, *, dialect: Dialect, is_fitted: bool) -> OutputFormat | None:
     """Quality, style, background, format, moderation, user. Returns the format asked for, if one could be."""
     quality = _quality(spec, dialect=dialect)
-    if quality is not None:
+    if quality is not None and not _is_variation(spec, dialect=dialect):
         fields["quality"] = quality
     if dialect.style == "field" and not spec.images:
         fields["style"] = spec.style.value
     if spec.background is Background.TRANSPARENT:
         fields["background"] = "transparent"
-    formats = dialect.edit_formats if spec.images else dialect.formats
-    written = None
-    if formats:
-        written = spec.output_format if spec.output_format in formats and not is_fitted else OutputFormat.PNG
-        fields["output_format"] = written.value
-        if dialect.compresses and written is spec.output_format and written is not OutputFormat.PNG:
-            fields["output_compression"] = spec.output_compression
-    if spec.moderation is not None and (dialect.moderates_edits if spec.images else dialect.moderates):
-        fields["moderation"] = spec.moderation
+    written = _add_format(fields, spec, dialect=dialect, is_fitted=is_fitted)
+    hints = _hints(spec, dialect=dialect)
+    fields.update({name: word for name, word, is_taken in hints if word is not None and is_taken})
     if spec.user is not None and dialect.user is not None:
         fields[dialect.user] = spec.user
     return written
+
+
+def _add_format(fields: dict[str, Any], spec: Spec, *, dialect: Dialect, is_fitted: bool) -> OutputFormat | None:
+    formats = dialect.edit_formats if spec.images else dialect.formats
+    if not formats:
+        return None
+    written = spec.output_format if spec.output_format in formats and not is_fitted else OutputFormat.PNG
+    fields["output_format"] = written.value
+    if dialect.compresses and written in _COMPRESSED:
+        fields["output_compression"] = spec.output_compression
+    if written is OutputFormat.GIF:
+        fields.update(frame_count=spec.frames, frame_duration_ms=spec.frame_milliseconds)
+    if written is OutputFormat.SVG and spec.svg is not None:
+        fields["svg"] = dict(spec.svg)
+    return written
+
+
+def _hints(spec: Spec, *, dialect: Dialect) -> tuple[tuple[str, str | None, bool], ...]:
+    """What a picture may be painted without: the field, what was said, and whether the upstream is told."""
+    moderates = dialect.moderates_edits if spec.images else dialect.moderates
+    fidelity = spec.input_fidelity
+    return (
+        ("moderation", spec.moderation, moderates),
+        ("input_fidelity", fidelity, bool(spec.images) and fidelity in dialect.fidelities),
+        ("complexity", spec.complexity, dialect.complexity),
+    )
 
 
 def _add_extras(fields: dict[str, Any], spec: Spec, *, dialect: Dialect, seed: int | None) -> None:
@@ -274,9 +313,13 @@ def _loras(value: Any) -> list[dict[str, Any]]:
 
 
 def _notes(spec: Spec, *, dialect: Dialect) -> tuple[str, ...]:
+    notes = []
     if not dialect.qualities and spec.quality is not Quality.STANDARD:
-        return (f"the upstream has one quality only: '{spec.quality_word}' made no difference",)
-    return ()
+        notes.append(f"the upstream has one quality only: '{spec.quality_word}' made no difference")
+    for name, word, is_taken in _hints(spec, dialect=dialect):
+        if word is not None and not is_taken:
+            notes.append(f"the upstream does not take {name} '{word}', and was not told")
+    return tuple(notes)
 
 
 # how it is sent ----------------------------------------------------------------------------------------------------------
@@ -303,10 +346,13 @@ def _body(fields: dict[str, Any], spec: Spec, *, dialect: Dialect) -> tuple[str,
         return "application/json", (orjson.dumps(fields),)
     if dialect.edit_body == "json":
         return "application/json", _json_with(fields, spec.images)
-    mask = None
+    over = []
     if spec.mask is not None:
         mask = spec.mask.data if dialect.mask == "transparent" else grey_mask(spec.mask.data)
-    return _form(fields, spec.images, mask=mask, dialect=dialect)
+        over.append((dialect.mask_field, mask))
+    if spec.markup is not None:
+        over.append(("markup", spec.markup.data))
+    return _form(fields, spec.images, over=over, dialect=dialect)
 
 
 def _json_with(fields: dict[str, Any], images: Sequence[Source]) -> tuple[bytes, ...]:
@@ -324,18 +370,20 @@ def _json_with(fields: dict[str, Any], images: Sequence[Source]) -> tuple[bytes,
 
 
 def _form(
-    fields: dict[str, Any], images: Sequence[Source], *, mask: bytes | None, dialect: Dialect
+    fields: dict[str, Any], images: Sequence[Source], *, over: Sequence[tuple[str, bytes]], dialect: Dialect
 ) -> tuple[str, tuple[bytes, ...]]:
-    """multipart/form-data: texts first, since some servers want to know what a file is for before it comes."""
+    """multipart/form-data: texts first, since some servers want to know what a file is for before it comes.
+
+    `over`: pngs that lie over the first picture, by the names of their fields.
+    """
     boundary = f"limner-{secrets.token_hex(16)}"
     pieces: list[bytes] = []
-    for name, value in fields.items():
+    for name, value in _in_brackets(fields):
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
         pieces.append(f"{head}{text}\r\n".encode())
     files = [(dialect.image_field, image.data, image.media_type) for image in images]
-    if mask is not None:
-        files.append((dialect.mask_field, mask, "image/png"))
+    files += [(name, data, "image/png") for name, data in over]
     for number, (name, data, media_type) in enumerate(files):
         filename = f"{number}.{media_type.rpartition('/')[2]}"
         head = (
@@ -345,6 +393,21 @@ def _form(
         pieces += [head.encode(), data, b"\r\n"]
     pieces.append(f"--{boundary}--\r\n".encode())
     return f"multipart/form-data; boundary={boundary}", tuple(pieces)
+
+
+def _in_brackets(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The fields of a form: OpenAI's object as its own clients write it, svg[model]; other objects are JSON to whoever takes them."""
+    for name, value in fields.items():
+        if name != "svg":
+            yield name, value
+            continue
+        inner = [(name, value)]
+        while inner:
+            path, one = inner.pop(0)
+            if isinstance(one, Mapping):
+                inner = [*((f"{path}[{key}]", each) for key, each in one.items()), *inner]
+            elif one is not None:
+                yield path, one
 
 
 def grey_mask(mask: bytes) -> bytes:

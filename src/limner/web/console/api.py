@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
@@ -19,31 +20,50 @@ from limner.catalog import abilities as catalog_abilities
 from limner.catalog.abilities import Abilities
 from limner.catalog.models import Model
 from limner.credits import service as credit_book
-from limner.domain.ask import Ask
-from limner.domain.problem import Problem
+from limner.domain.ask import FILE_ID_PREFIX, Act, Ask
+from limner.domain.problem import InvalidValue, Problem
 from limner.domain.spec import OutputFormat
+from limner.files.models import File
+from limner.files.rules import extension_of
+from limner.flow import files
 from limner.flow.acquire import Acquired, acquire
 from limner.flow.admit import WAITED_FOR, Callback, Terms, principal_of
 from limner.flow.deliver import kept_result
 from limner.flow.history import Told, tell
 from limner.flow.inbox import address_of, make
+from limner.flow.inputs import PURPOSE, given_of
 from limner.flow.quote import Quote, quote
+from limner.flow.starting import Start, from_gallery, start_of
 from limner.flow.submit import submit
 from limner.flow.watch import Progressed, Quiet, Shown, Stands, watch
 from limner.inboxes.models import Inbox
 from limner.tasks.models import Task
 from limner.tasks.service import NoSuchTask
+from limner.web.console.bodies import visible
 from limner.web.console.draft import EXAMPLE, GIVEN, Draft, draft_of, typed
 from limner.web.console.snippets import Request, highlight, snippets
 from limner.web.console.trouble import said
-from limner.web.console.visit import Page, Visit, page
+from limner.web.console.visit import CSRF_HEADER, FormForged, Page, Visit, page
 from limner.web.dialects.images import parse, render
 from limner.web.dialects.images.differences import dialect_of
+from limner.web.uploads import form
 
 PATH: Final = "/openai/images/generations"
+EDITS_PATH: Final = "/openai/images/edits"
 _MODEL: Final = "dall-e-3"
 _SHOWN_B64_CHARACTERS: Final = 48
+_NAME_SHOWN: Final = 60
+_PICTURES: Final = frozenset({"image", "mask", "markup"})
+FILES_MAX: Final = 17
+"""Of one form: as many pictures as any model takes, and a mask."""
+FORM_BYTES: Final = 2**20
 _INBOX_NAME: Final = "from the start page"
+_START_FROM: Final = "/start-from"
+_IMAGES: Final = "start_images"
+_MASK: Final = "start_mask"
+_WITHOUT: Final = "without"
+_FIELDS_MAX: Final = 100
+_FIELD_BYTES_MAX: Final = 256 * 1024
 _STREAM_HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -55,16 +75,29 @@ def pages() -> list[Page]:
         page("/code", _code, needs="anyone", methods=("POST",)),
         page("/acquire", _acquire, needs="account", methods=("POST",)),
         page("/callback-here", _callback_here, needs="account", methods=("POST",)),
+        page(_START_FROM, _start_from, needs="account", methods=("POST",)),
         page("/try", _try, needs="account", methods=("POST",)),
     ]
 
 
+def larger(*, file_bytes_max: int) -> dict[str, int]:
+    """The path that takes larger forms than others, and how large."""
+    return {_START_FROM: FILES_MAX * file_bytes_max + FORM_BYTES}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """All that the form and the code are made from. `secret`: of the chosen key, if it has just been made."""
+    """All that the form and the code are made from. `secret`: of the chosen key, if it has just been made.
+
+    `wanted`: the pictures that the form names; `start`: those that are there; `lost`, `lost_mask`: those that are not (any more).
+    """
 
     draft: Draft
     abilities: Abilities
+    wanted: tuple[str, ...]
+    start: Start
+    lost: tuple[str, ...]
+    lost_mask: str
     keys: list[ApiKey]
     key: ApiKey | None
     secret: str | None
@@ -73,6 +106,31 @@ class Bench:
     def shown_key(self) -> str:
         """What the code says in place of the key."""
         return self.secret or (f"{self.key.prefix}..." if self.key else "{token}")
+
+    @property
+    def starts(self) -> bool:
+        """Whether it starts from pictures, be they there or not."""
+        return bool(self.wanted)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that it names is there."""
+        return not (self.lost or self.lost_mask)
+
+    @property
+    def path(self) -> str:
+        """Where the request goes."""
+        return EDITS_PATH if self.starts else PATH
+
+    @property
+    def may_add(self) -> bool:
+        """Whether there may be one more picture."""
+        return len(self.start.images) < self.abilities.images_max
+
+    @property
+    def mask_id(self) -> str:
+        """The mask as the form carries it on."""
+        return named(self.start.mask) if self.start.mask is not None else self.lost_mask
 
 
 async def _show(visit: Visit) -> Response:
@@ -127,14 +185,84 @@ async def _asked_before(visit: Visit) -> Mapping[str, str]:
     except (ValueError, NoSuchTask):
         return {}
     before = Ask.of(told.task.request)
-    given = {name: typed(value) if name in before.extras else str(value) for name, value in before.given().items()}
+    given = {
+        name: typed(value) if name in before.extras else str(value)
+        for name, value in before.given().items()
+        if name not in _PICTURES
+    }
+    if before.images:
+        given[_IMAGES] = " ".join(FILE_ID_PREFIX + one.file_id.hex for one in before.images)
+        given[_MASK] = FILE_ID_PREFIX + before.mask.file_id.hex if before.mask is not None else ""
     return {name: value for name, value in given.items() if not (vary and name == "seed")}
+
+
+async def _start_from(visit: Visit) -> Response:
+    """Pictures were chosen: they are kept, and the form is made anew with them."""
+    house = visit.house
+    if CSRF_HEADER not in visit.request.headers:
+        # The form has been read already, to find in it what the header did not say.
+        await (await visit.form()).close()
+        raise FormForged("files are sent by the page's own script: load it again and choose them once more")
+    trouble: str | None = None
+    async with form(
+        visit.request,
+        bytes_max_each=house.files_policy.file_bytes_max,
+        files_max=FILES_MAX,
+        fields_max=_FIELDS_MAX,
+        field_bytes_max=_FIELD_BYTES_MAX,
+    ) as sent:
+        fields = dict(sent.fields)
+        images = fields.get(_IMAGES, "").split()
+        for name, upload in sent.files:
+            try:
+                file = await files.keep(
+                    house,
+                    account_id=visit.account_id,
+                    path=upload.path,
+                    name=upload.name,
+                    purpose=PURPOSE,
+                    is_listed=False,
+                )
+            except Problem as problem:
+                trouble = trouble or f"{visible(upload.name)[:_NAME_SHOWN]}: {said(problem, language=visit.language)}"
+            else:
+                if name == "mask":
+                    fields[_MASK] = named(file)
+                else:
+                    images.append(named(file))
+    bench = await _bench(visit, {**fields, _IMAGES: " ".join(images)})
+    return await _anew(visit, bench, start_trouble=trouble)
+
+
+async def start_with(visit: Visit, *, task_id: UUID, index: int) -> str:
+    """Take a picture out of the gallery to start from; where the form is that has it."""
+    able = models_from_pictures(visit)
+    if not able:
+        raise InvalidValue("no model here starts from pictures", param="image")
+    file = await from_gallery(visit.house, account_id=visit.account_id, task_id=task_id, index=index)
+    told = await tell(visit.house, task_id=task_id, account_id=visit.account_id, links_only=True)
+    fields = {_IMAGES: named(file), "model": told.task.model if told.task.model in able else able[0], "prompt": ""}
+    return f"/?{urlencode(fields)}"
+
+
+def models_from_pictures(visit: Visit) -> list[str]:
+    """The models on offer that start from pictures."""
+    return [model.name for model in visit.house.catalog.models() if _abilities(visit, model.name).images is not None]
+
+
+def named(file: File) -> str:
+    """A file's id as requests have it."""
+    return FILE_ID_PREFIX + file.id.hex
 
 
 async def _form(visit: Visit) -> Response:
     """The form anew: another model has been chosen, or something that rules other things out."""
-    bench = await _bench(visit, await _fields(visit))
-    return visit.part("api.html", "workbench", **await _context(visit, bench))
+    return await _anew(visit, await _bench(visit, await _fields(visit)))
+
+
+async def _anew(visit: Visit, bench: Bench, **more: Any) -> Response:
+    context = await _context(visit, bench, **more)
+    return visit.answer("".join(visit.part_text("api.html", part, **context) for part in ("workbench", "where")))
 
 
 async def _code(visit: Visit) -> Response:
@@ -171,10 +299,11 @@ async def _fields(visit: Visit) -> dict[str, str]:
     return {name: value for name, value in (await visit.form()).items() if isinstance(value, str)}
 
 
-def _abilities(visit: Visit, name: str) -> Abilities:
+def _abilities(visit: Visit, name: str, *, act: Act = Act.GENERATION) -> Abilities:
     model = visit.house.catalog.model(name)
     engine = visit.house.engines[model.engine].engine
-    return _known_abilities(_Itself(model), engine.output_formats, frozenset(engine.extras(model.name)))
+    extras = frozenset(engine.extras(model.name))
+    return _known_abilities(_Itself(model), engine.formats(model.name), extras, act, engine.images_max)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,15 +322,22 @@ class _Itself:
 
 
 @functools.lru_cache(maxsize=512)
-def _known_abilities(of: _Itself, formats: frozenset[OutputFormat], extras: frozenset[str]) -> Abilities:
-    return catalog_abilities.abilities(of.model, formats=formats, extras=extras, response_format="url")
+def _known_abilities(
+    of: _Itself, formats: frozenset[OutputFormat], extras: frozenset[str], act: Act, images_max: int
+) -> Abilities:
+    able = catalog_abilities.abilities(
+        of.model, formats=formats, extras=extras, response_format="url", act=act, images_max=images_max
+    )
+    # It counts only where the answer is streamed: a form shows what the engine shows by itself.
+    return replace(able, parameters=tuple(one for one in able.parameters if one.name != "partial_images"))
 
 
 async def _bench(visit: Visit, fields: Mapping[str, str]) -> Bench:
     names = [model.name for model in visit.house.catalog.models()]
     wanted = fields.get("model", "")
     name = wanted if wanted in names else (_MODEL if _MODEL in names else names[0])
-    able = _abilities(visit, name)
+    wanted_ids, start, lost, lost_mask = await _start(visit, fields)
+    able = _abilities(visit, name, act=Act.EDIT if wanted_ids else Act.GENERATION)
     draft = draft_of(fields, abilities=able)
     keys: list[ApiKey] = []
     if visit.signed is not None and not visit.signed.is_waiting:
@@ -210,20 +346,70 @@ async def _bench(visit: Visit, fields: Mapping[str, str]) -> Bench:
     chosen = next((key for key in keys if str(key.id) == fields.get("key")), keys[-1] if keys else None)
     secret = fields.get("secret") or None
     is_its = chosen is not None and secret is not None and secret.startswith(chosen.prefix)
-    return Bench(draft=draft, abilities=able, keys=keys, key=chosen, secret=secret if is_its else None)
+    return Bench(
+        draft=draft,
+        abilities=able,
+        start=start,
+        wanted=wanted_ids,
+        lost=lost,
+        lost_mask=lost_mask,
+        keys=keys,
+        key=chosen,
+        secret=secret if is_its else None,
+    )
+
+
+async def _start(visit: Visit, fields: Mapping[str, str]) -> tuple[tuple[str, ...], Start, tuple[str, ...], str]:
+    """What the form names; what of it this account has; and the names of pictures and mask that it has not (any more)."""
+    named_ones = fields.get(_IMAGES, "").split()[:FILES_MAX]
+    without, mask = fields.get(_WITHOUT, ""), fields.get(_MASK, "")
+    wanted = {one: _file_id(one) for one in named_ones if one != without}
+    # A mask belongs to the first picture: without that it means nothing.
+    if mask == without or without in named_ones[:1] or not wanted:
+        mask = ""
+    mask_id = _file_id(mask)
+    start = Start()
+    if visit.signed is not None and not visit.signed.is_waiting:
+        ids = [id_ for id_ in wanted.values() if id_ is not None]
+        start = await start_of(visit.house, account_id=visit.account_id, images=ids, mask=mask_id)
+    there = {file.id for file in start.images}
+    lost = tuple(one for one, id_ in wanted.items() if id_ not in there)
+    return tuple(wanted), start, lost, mask if start.mask is None else ""
+
+
+def _file_id(text: str) -> UUID | None:
+    try:
+        return UUID(text.removeprefix(FILE_ID_PREFIX))
+    except ValueError:
+        return None
 
 
 async def _context(
-    visit: Visit, bench: Bench, *, acquired: Acquired | None = None, inbox: Inbox | None = None
+    visit: Visit,
+    bench: Bench,
+    *,
+    acquired: Acquired | None = None,
+    inbox: Inbox | None = None,
+    start_trouble: str | None = None,
 ) -> dict[str, Any]:
-    sent = Request(url=f"{visit.house.public_url}{PATH}", key=bench.shown_key, body=bench.draft.body)
+    start = bench.start
+    sent = Request(
+        url=f"{visit.house.public_url}{bench.path}",
+        key=bench.shown_key,
+        body=bench.draft.body,
+        images=tuple(map(_name_of, start.images)),
+        mask=_name_of(start.mask) if start.mask is not None else None,
+    )
     code = [(one, highlight(one.code, one.lexer)) for one in snippets(sent)]
     priced, trouble = _priced(visit, bench)
     return {
         "bench": bench,
         "draft": bench.draft,
         "code": code,
-        "path": PATH,
+        "path": bench.path,
+        "start": [(file, named(file), files.link_to(visit.house, file)) for file in start.images],
+        "mask": (start.mask, named(start.mask), files.link_to(visit.house, start.mask)) if start.mask else None,
+        "start_trouble": start_trouble,
         "models": visit.house.catalog.models(),
         "quote": priced,
         "trouble_said": trouble,
@@ -235,10 +421,29 @@ async def _context(
 def _priced(visit: Visit, bench: Bench) -> tuple[Quote | None, str | None]:
     """What the request costs; or why it cannot be sent as it stands."""
     try:
-        ask, _ = parse.generation(orjson.dumps(bench.draft.body), dialect=dialect_of(PATH))
-        return quote(visit.house, ask=ask), None
+        return quote(visit.house, ask=_asked(bench)[0]), None
     except Problem as problem:
         return None, said(problem, language=visit.language)
+
+
+def _asked(bench: Bench) -> tuple[Ask, parse.Manner]:
+    """The request that the form stands for. Raises a `Problem` that says why it cannot be sent as it stands."""
+    body, start, dialect = bench.draft.body, bench.start, dialect_of(bench.path)
+    if not bench.is_whole:
+        raise files.NoSuchImageFile(
+            "a picture that it starts from is not there any more: choose it again", param="image"
+        )
+    if not start.images:
+        return parse.generation(orjson.dumps(body), dialect=dialect)
+    sent = {**body, "image": [named(file) for file in start.images]}
+    ask, manner, _ = parse.edit(orjson.dumps(sent), act=Act.EDIT, dialect=dialect)
+    mask = given_of(start.mask) if start.mask is not None else None
+    return replace(ask, images=tuple(map(given_of, start.images)), mask=mask), manner
+
+
+def _name_of(file: File) -> str:
+    """What the code calls it: as it lies on its owner's machine."""
+    return visible(file.name) or f"{file.id.hex}.{extension_of(file.media_type)}"
 
 
 async def _try(visit: Visit) -> Response:
@@ -262,9 +467,10 @@ def _check_chosen(bench: Bench, *, wanted: str) -> None:
 
 
 async def _submitted(visit: Visit, bench: Bench) -> Task:
-    ask, manner = parse.generation(orjson.dumps(bench.draft.body), dialect=dialect_of(PATH))
+    ask, manner = _asked(bench)
     terms = Terms(
-        prefix=dialect_of(PATH).prefix,
+        kind="images_edits" if bench.starts else "images_generations",
+        prefix=dialect_of(bench.path).prefix,
         as_links=ask.response_format != "b64_json",
         is_async=True,
         priority=WAITED_FOR,
@@ -313,6 +519,7 @@ async def _ended(visit: Visit, told: Told) -> str:
         took=(task.finished_at - task.created_at).total_seconds() if task.finished_at else 0.0,
         json=await _shown_json(visit, told),
         link_seconds=visit.house.link_seconds,
+        may_edit=bool(models_from_pictures(visit)),
     )
     return text + visit.part_text("api.html", "balance", balance=balance)
 

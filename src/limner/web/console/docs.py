@@ -13,6 +13,7 @@ from limner.catalog import abilities as catalog_abilities
 from limner.catalog.abilities import Abilities
 from limner.web.console import guide
 from limner.web.console.snippets import Request, Snippet, highlight, snippets
+from limner.web.console.snippets.literals import in_bash
 from limner.web.console.visit import Page, Visit, page
 from limner.web.dialects.images import openapi
 from limner.web.dialects.images.differences import VENDOR, WORDS, Wire
@@ -24,11 +25,19 @@ if TYPE_CHECKING:
 _KEY_SHOWN: Final = "$API_KEY"
 _EXAMPLE: Final = {"model": "dall-e-3", "prompt": "A cute baby sea otter"}
 _METHODS: Final = ("get", "post", "delete")
+_JSON: Final = "application/json"
 _BODIES: Final[Mapping[str, str]] = {
     "/images/generations": '{"model": "dall-e-3", "prompt": "A cute baby sea otter"}',
     "/images/quote": '{"model": "dall-e-3", "prompt": "A cute baby sea otter"}',
     "/tasks": '{"action": "retrieve", "id": "\'$TASK\'"}',
 }
+_FORMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "/images/edits": ("model=gpt-image-1.5", "image=@otter.png", "prompt=Add a red balloon"),
+    "/images/variations": ("model=dall-e-2", "image=@otter.png"),
+    "/files": ("file=@otter.png", "purpose=vision"),
+    "/files/upload": ("file=@otter.png",),
+}
+_LIKE_GENERATIONS: Final = frozenset({"/images/edits", "/images/variations"})
 _PICTURE_SECONDS: Final = 86_400
 
 
@@ -44,7 +53,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One thing that can be asked, and how it is asked by curl."""
+    """One thing that can be asked, and how it is asked by curl. `like`: the operation that has its headers and further fields."""
 
     id: str
     method: str
@@ -56,6 +65,7 @@ class Operation:
     answer: str
     code: str
     shown: Markup
+    like: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +153,7 @@ def _abilities(visit: Visit, name: str) -> Abilities:
     engine = visit.house.engines[model.engine].engine
     return catalog_abilities.abilities(
         model,
-        formats=engine.output_formats,
+        formats=engine.formats(model.name),
         extras=engine.extras(model.name),
         response_format=VENDOR.response_format,
     )
@@ -165,24 +175,38 @@ def _operation(path: str, method: str, described: Mapping[str, Any], *, address:
     short = path.removeprefix(VENDOR.prefix)
     parameters = described.get("parameters", [])
     schema = _content(described.get("requestBody", {}))
-    filled = path.replace("{id}", "$TASK").replace("{name}", "dall-e-3")
-    lines = [f"curl{' -X POST' if method == 'post' and short not in _BODIES else ''} {address}{filled}"]
-    lines.append(f'  -H "Authorization: Bearer {_KEY_SHOWN}"')
-    if short in _BODIES:
-        lines += ['  -H "Content-Type: application/json"', f"  -d '{_BODIES[short]}'"]
-    code = " \\\n".join(lines)
+    filled = path.replace("{id}", "$FILE" if short.startswith("/files/") else "$TASK").replace("{name}", "dall-e-3")
+    code = _curl(method, short, url=address + filled)
+    body = _fields(_followed(schema))
+    is_like = short in _LIKE_GENERATIONS
+    if is_like:
+        known = openapi.components()["schemas"]["Generation"]["properties"].keys() - {"prompt"}
+        body = tuple(field for field in body if field.name not in known)
     return Operation(
         id=described["operationId"].removeprefix(f"{VENDOR.prefix.strip('/')}_"),
         method=method.upper(),
         path=short,
         summary=described["summary"],
         query=_parameters(parameters, place="query"),
-        headers=_parameters(parameters, place="header"),
-        body=_fields(_followed(schema)),
+        headers=() if is_like else _parameters(parameters, place="header"),
+        body=body,
         answer=_named(_content(described["responses"]["200"])),
         code=code,
         shown=highlight(code, "bash"),
+        like="generations" if is_like else "",
     )
+
+
+def _curl(method: str, short: str, *, url: str) -> str:
+    sends = method == "post" and (short in _BODIES or short in _FORMS)
+    # What has a body is posted, what has none is fetched: curl is told of the others.
+    told = "" if sends or method == "get" else f" -X {method.upper()}"
+    lines = [f"curl{told} {url}", f'  -H "Authorization: Bearer {_KEY_SHOWN}"']
+    if sends and short in _BODIES:
+        lines += ['  -H "Content-Type: application/json"', f"  -d '{_BODIES[short]}'"]
+    elif sends:
+        lines += [f"  -F {in_bash(field)}" for field in _FORMS[short]]
+    return " \\\n".join(lines)
 
 
 def _parameters(described: Sequence[Mapping[str, Any]], *, place: str) -> tuple[Field, ...]:
@@ -199,8 +223,9 @@ def _parameters(described: Sequence[Mapping[str, Any]], *, place: str) -> tuple[
 
 
 def _content(described: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As JSON where that is possible; else the first of what there is."""
     content: Mapping[str, Any] = described.get("content", {})
-    found: Mapping[str, Any] = next(iter(content.values()))["schema"] if content else {}
+    found: Mapping[str, Any] = content.get(_JSON, next(iter(content.values())))["schema"] if content else {}
     return found
 
 
@@ -220,7 +245,7 @@ def _named(schema: Mapping[str, Any]) -> str:
 
 @functools.cache
 def _schemas() -> Sequence[tuple[str, tuple[Field, ...]]]:
-    asked = {"Generation", "Tasks"}
+    asked = {"Generation", "Edit", "EditForm", "Variation", "VariationForm", "Tasks"}
     return [(name, _fields(one)) for name, one in openapi.components()["schemas"].items() if name not in asked]
 
 

@@ -5,6 +5,7 @@ The code beside the form, the price under it and what Try sends are all made fro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -115,9 +116,16 @@ def _value(text: str | None, parameter: Parameter) -> Value | None:
     if parameter.kind == "number":
         digits = text.strip()
         return int(digits) if digits.isdecimal() and len(digits) <= _NUMBER_CHARACTERS_MAX else None
+    if parameter.kind == "decimal":
+        return _decimal(text.strip())
     if parameter.kind == "loose":
         return _loose(text.strip())
     return text.replace("\r\n", "\n") if parameter.name == "prompt" else text.strip()
+
+
+def _decimal(text: str) -> Value | None:
+    found = re.fullmatch(r"[0-9]{1,9}([.,][0-9]{1,9})?", text, re.ASCII)
+    return float(text.replace(",", ".")) if found else None
 
 
 def _loose(text: str) -> Value | None:

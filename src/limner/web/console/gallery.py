@@ -17,16 +17,22 @@ from limner.accounts import service as accounts
 from limner.accounts.models import ApiKey
 from limner.catalog.models import Profile
 from limner.catalog.service import UnknownModel
+from limner.flow.files import link_to
 from limner.flow.gallery import Hung, browse, delete_picture, picture, pictures_of
+from limner.flow.history import tell
 from limner.flow.share import LIFETIMES, on_show, revoke, share, shared_file, shares_of
+from limner.flow.starting import Start, start_of_task
 from limner.images.models import Shape, Wanted
 from limner.images.service import NoSuchPicture, NoSuchShare
+from limner.tasks.service import NoSuchTask
+from limner.web.console.api import models_from_pictures, start_with
 from limner.web.console.visit import Page, Visit, page
 from limner.web.files import file_response
 
 _FILTERS: Final = ("q", "model", "shape", "key", "from", "to")
 _LIFE: Final = "7d"
 _YEARS: Final = range(1970, 9000)
+_SVG: Final = "image/svg+xml"
 _INDEX: Final = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
@@ -36,6 +42,7 @@ def pages() -> list[Page]:
     return [
         page("/gallery", _gallery, needs="account"),
         page(one, _one, needs="account"),
+        page(f"{one}/edit", _edit, needs="account", methods=("POST",)),
         page(f"{one}/delete", _delete, needs="account", methods=("POST",)),
         page(f"{one}/shares", _share, needs="account", methods=("POST",)),
         page(f"{one}/shares/{{share}}/revoke", _revoke, needs="account", methods=("POST",)),
@@ -125,12 +132,16 @@ async def _one(visit: Visit) -> Response:
     task_id, index = _ids(visit)
     hung = await picture(visit.house, account_id=visit.account_id, task_id=task_id, index=index)
     siblings = await pictures_of(visit.house, account_id=visit.account_id, task_id=task_id)
+    start = await _start(visit, task_id)
     async with visit.house.database.statement() as tx:
         keys = {key.id: key for key in await accounts.keys_of(tx, account_id=visit.account_id, and_deleted=True)}
     return await visit.page(
         "picture.html",
         **await _shares(visit, hung),
         siblings=siblings,
+        start=[(file, link_to(visit.house, file)) for file in start.images],
+        mask=link_to(visit.house, start.mask) if start.mask is not None else None,
+        may_edit=hung.image.media_type != _SVG and bool(models_from_pictures(visit)),
         profile=_profile(visit, hung.image.origin.model),
         key=_key_of(hung, keys),
     )
@@ -153,6 +164,21 @@ async def _shares(visit: Visit, hung: Hung, *, life: str = _LIFE) -> dict[str, A
     image = hung.image
     shares = await shares_of(visit.house, account_id=visit.account_id, task_id=image.task_id, index=image.index)
     return {"hung": hung, "image": image, "shares": shares, "life": life}
+
+
+async def _start(visit: Visit, task_id: UUID) -> Start:
+    """What the picture was made from, of what is still there."""
+    try:
+        told = await tell(visit.house, task_id=task_id, account_id=visit.account_id, links_only=True)
+    except NoSuchTask:
+        return Start()
+    return await start_of_task(visit.house, task=told.task)
+
+
+async def _edit(visit: Visit) -> Response:
+    """On to the form, which starts from this picture."""
+    task_id, index = _ids(visit)
+    return visit.redirect(await start_with(visit, task_id=task_id, index=index))
 
 
 async def _delete(visit: Visit) -> Response:

@@ -49,6 +49,7 @@ class Filled:
     concurrent: str = ""
     spend_limit: str = ""
     expires: str = ""
+    lenient: bool = False
     wrong: Mapping[str, str] | None = None
 
     def error(self, field: str) -> str:
@@ -187,6 +188,7 @@ async def _filled(visit: Visit) -> Filled:
         concurrent=typed.get("concurrent", ""),
         spend_limit=typed.get("spend_limit", ""),
         expires=typed.get("expires", ""),
+        lenient="lenient" in typed,
     )
 
 
@@ -201,6 +203,7 @@ def _filled_of(visit: Visit, use: KeyUse) -> Filled:
         concurrent=str(key.concurrent or ""),
         spend_limit=spend_limit,
         expires=_last_day(key.expires_at, zone=visit.zone),
+        lenient=key.lenient,
     )
 
 
@@ -212,6 +215,7 @@ def _limits(visit: Visit, filled: Filled, *, before: KeyUse | None) -> KeyLimits
         concurrent=_whole(filled.concurrent, field="concurrent"),
         expires_at=_expiry(visit, filled.expires, before=before),
         spend_limit=_amount(filled.spend_limit, field="spend_limit"),
+        lenient=filled.lenient,
     )
 
 
@@ -275,5 +279,6 @@ def _marked(visit: Visit, filled: Filled, trouble: _Wrong | InvalidValue | Missi
         concurrent=filled.concurrent,
         spend_limit=filled.spend_limit,
         expires=filled.expires,
+        lenient=filled.lenient,
         wrong={field: told},
     )

@@ -21,6 +21,7 @@ _TITLES: Final[Mapping[str, str]] = {
     "orders": N_("Orders"),
     "platform-tokens": N_("Platform tokens"),
     "models": N_("Models"),
+    "files": N_("Files"),
 }
 _METHODS: Final = ("get", "post", "delete")
 

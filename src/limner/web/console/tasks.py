@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from limner.accounts import service as accounts
 from limner.accounts.models import ApiKey
 from limner.attempts.models import KeptAttempt
+from limner.domain.ask import as_sent
 from limner.flow.cancel import TaskOver, cancel
 from limner.flow.deliveries import delivery, resend
 from limner.flow.gallery import Hung, pictures_of
@@ -151,7 +152,7 @@ async def _with(visit: Visit, told: Told) -> dict[str, Any]:
         "attempts": attempts,
         "share": task.progress,
         "partials": {},
-        "request_json": orjson.dumps(dict(task.request), option=orjson.OPT_INDENT_2).decode(),
+        "request_json": orjson.dumps(as_sent(task.request), option=orjson.OPT_INDENT_2).decode(),
         "took": took(task),
         "waited": (task.started_at - task.created_at).total_seconds() if task.started_at else None,
     }

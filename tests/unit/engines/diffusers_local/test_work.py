@@ -12,7 +12,7 @@ from limner.domain.spec import Background, OutputFormat, Quality, Spec
 from limner.engines import EngineCannot
 from limner.engines.diffusers_local.recipes import named
 from limner.engines.diffusers_local.troubles import kind_of
-from limner.engines.diffusers_local.work import Cannot, DeviceLost, OutOfMemory, extras_of, job_of
+from limner.engines.diffusers_local.work import Cannot, DeviceLost, OutOfMemory, extras_of, hints_of, job_of
 from support.tiny_scenes import mask, source, spec
 
 
@@ -98,11 +98,30 @@ def test_what_a_model_cannot_do_is_refused_by_the_field() -> None:
     )
     assert refused(spec(), "qwen-image-edit")[0] == "image"
     assert refused(spec(mask=mask()))[0] == "mask"
+    assert refused(spec(images=(source(),), markup=mask()))[0] == "markup"
+    assert refused(spec(images=(source(),), is_variation=True))[0] == "image"
+    assert refused(spec(output_format=OutputFormat.GIF)) == (
+        "output_format",
+        "this model writes png, jpeg and webp, no gif",
+    )
+    assert refused(spec(output_format=OutputFormat.SVG))[0] == "output_format"
     assert refused(spec(images=(source(),), mask=mask()), "qwen-image-edit-plus")[0] == "mask"
     assert refused(spec(extras={"guidance_scale": 4}), "flux2-klein")[0] == "guidance_scale"
     assert refused(spec(extras={"negative_prompt": "fog"}), "z-image-turbo")[0] == "negative_prompt"
     assert refused(spec(images=(source(),), extras={"strength": 0}))[0] == "strength"
     assert refused(spec(images=(source(),), extras={"strength": 0.5}), "flux2-klein")[0] == "strength"
+
+
+def test_who_follows_instructions_makes_variations() -> None:
+    assert job_of(spec(images=(source(),), is_variation=True), named("flux2-klein")).images
+
+
+def test_what_makes_no_difference_is_told() -> None:
+    assert hints_of(spec(input_fidelity="high", complexity="low")) == (
+        "this model is not told input_fidelity: 'high' made no difference",
+        "this model is not told complexity: 'low' made no difference",
+    )
+    assert hints_of(spec()) == ()
 
 
 def test_only_jobs_that_are_asked_for_alike_go_together() -> None:

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from limner.domain.spec import OutputFormat, Style
-from limner.engines.openai_relay.dialects import DIALECTS, FreeSizes, dialect_of, styled
+from limner.engines.openai_relay.dialects import DIALECTS, FreeSizes, dialect_of, formats_of, styled
 from limner.engines.openai_relay.options import DIALECT_NAMES, DialectName, UpstreamOptions
 
 
@@ -112,3 +112,32 @@ def test_what_writes_files_writes_png() -> None:
 )
 def test_a_style_is_said_in_the_language_of_the_prompt(prompt: str, style: Style, expected: str) -> None:
     assert styled(prompt, style) == expected
+
+
+FILES = {OutputFormat.PNG, OutputFormat.JPEG, OutputFormat.WEBP}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "given", "written"),
+    [
+        ("openai", {"model": "gpt-image-2"}, FILES),
+        ("openai", {"model": "gpt-image-2.6-flare"}, set(OutputFormat)),
+        ("openai", {"models": {"a": "gpt-image-2", "b": "openai/gpt-image-2.6-sunburst"}}, set(OutputFormat)),
+        ("openai", {}, set(OutputFormat)),
+        ("dalle", {}, set()),
+        ("sglang", {"model": "gpt-image-2.6-flare"}, FILES),
+    ],
+)
+def test_what_an_upstream_writes_is_what_its_models_write(
+    dialect: DialectName, given: dict[str, object], written: set[OutputFormat]
+) -> None:
+    assert formats_of(upstream(dialect, **given)) == written
+
+
+def test_what_is_written_depends_on_the_model_that_is_asked() -> None:
+    both = upstream("openai", models={"a": "gpt-image-2", "b": "gpt-image-2.6-flare"})
+
+    assert formats_of(both, model="a") == FILES
+    assert formats_of(both, model="b") == set(OutputFormat)
+    assert formats_of(both, model="c") == frozenset(), "it does not serve that"
+    assert formats_of(upstream("openai"), model="gpt-image-2") == FILES

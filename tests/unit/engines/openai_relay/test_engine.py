@@ -6,13 +6,14 @@ import asyncio
 import io
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, cast
 
 import pytest
 from PIL import Image
 
 from limner.domain.spec import (
+    VARIATION,
     Background,
     Cause,
     OutputFormat,
@@ -206,6 +207,20 @@ async def test_unfinished_pictures_come_as_they_arrive(cut: int) -> None:
         assert sum(one.output_image_tokens for one in shown if isinstance(one, Usage)) == 2 * 4160
 
 
+async def test_an_unfinished_picture_is_shown_while_the_upstream_still_paints() -> None:
+    async with upstream(plays.streams_when_released(kind="image_edit")) as there, opened(relay_of(there)) as plug:
+        wanted = spec(partials=1, images=(Source(data=picture(), media_type="image/png"),))
+        async with aclosing(plug.paint(wanted)) as shown:
+            first = await anext(shown)
+            assert isinstance(first, Partial)
+            assert not there.release.is_set()
+            there.release.set()
+            rest = [one async for one in shown]
+        assert len(pictures(rest)) == 1
+        assert there.heard[0].path == "/v1/images/edits"
+        assert (there.heard[0].form["stream"], there.heard[0].form["partial_images"]) == ("true", "1")
+
+
 async def test_an_upstream_that_does_not_stream_after_all_is_understood() -> None:
     async with upstream() as there:
         shown = await painted(there, wanted=spec(partials=2))
@@ -223,6 +238,76 @@ async def test_an_error_within_a_stream_is_that_error() -> None:
     blocked = plays.event("error", error={"code": "moderation_blocked", "message": "no"})
     trouble, _ = await trouble_with(plays.streams(then=blocked), spec(partials=1))
     assert isinstance(trouble, EngineRefused)
+
+
+# what only some make -----------------------------------------------------------------------------------------------------
+
+FLARE = "gpt-image-2.6-flare"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="6"></svg>'
+
+
+def gif() -> bytes:
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (512, 512), (90 * number, 9, 9)) for number in range(3)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=100)
+    return file.getvalue()
+
+
+async def test_a_gif_comes_with_all_its_frames() -> None:
+    moving = gif()
+    async with upstream(plays.paints_data(moving)) as there:
+        wanted = spec(model=FLARE, output_format=OutputFormat.GIF, width=512, height=512, frames=3)
+        (one,) = pictures(await painted(there, wanted=wanted, model=FLARE))
+        said = there.heard[0].json
+    assert (one.data, one.output_format, one.width, one.notes) == (moving, OutputFormat.GIF, 512, ())
+    assert (said["output_format"], said["frame_count"], said["frame_duration_ms"]) == ("gif", 3, 200)
+
+
+async def test_a_drawing_comes_as_it_was_drawn() -> None:
+    async with upstream(plays.paints_data(SVG)) as there:
+        wanted = spec(model=FLARE, output_format=OutputFormat.SVG)
+        (one,) = pictures(await painted(there, wanted=wanted, model=FLARE))
+    assert (one.data, one.output_format, one.width, one.height) == (SVG, OutputFormat.SVG, 1024, 1024)
+
+
+async def test_a_flat_picture_where_a_gif_was_asked_for_is_a_failure() -> None:
+    trouble, _ = await trouble_with(plays.paints_data(picture()), spec(output_format=OutputFormat.GIF), model=FLARE)
+    assert isinstance(trouble, EngineFailed)
+    assert "sent a png, and was asked for a gif" in trouble.message
+
+
+async def test_variations_go_where_they_are_made_or_are_edits() -> None:
+    otter = picture((64, 64))
+    wanted = spec(prompt=VARIATION, is_variation=True, images=(Source(data=otter, media_type="image/png"),))
+    async with upstream() as there:
+        await painted(there, wanted=wanted, model="dall-e-2", dialect="dalle")
+        (one,) = pictures(await painted(there, wanted=wanted))
+        old, new = there.heard
+    assert (old.path, [name for name, _, _ in old.files]) == ("/v1/images/variations", ["image"])
+    assert "prompt" not in old.form
+    assert (new.path, new.form["prompt"]) == ("/v1/images/edits", VARIATION)
+    assert one.revised_prompt == VARIATION
+
+
+async def test_what_was_given_is_counted_as_the_upstream_counts() -> None:
+    told = {
+        "input_tokens": 300,
+        "output_tokens": 1056,
+        "total_tokens": 1356,
+        "input_tokens_details": {"text_tokens": 12, "image_tokens": 288},
+        "output_tokens_details": {"text_tokens": 56, "image_tokens": 1000},
+    }
+    answer = {"data": [{"b64_json": plays.b64(picture((1024, 1024)))}], "usage": told}
+    async with upstream(plays.answers(answer)) as there:
+        shown = await painted(there, wanted=spec(images=(Source(data=picture(), media_type="image/png"),)))
+    assert Usage(input_text_tokens=12, input_image_tokens=288, output_text_tokens=56, output_image_tokens=1000) in shown
+
+
+async def test_each_model_of_a_relay_writes_what_its_upstream_writes() -> None:
+    plug = relay_of(Upstream(port=9), models={"gpt-image-2.6-flare": FLARE}, model="gpt-image-2")
+    assert plug.output_formats == set(OutputFormat)
+    assert plug.formats(FLARE) == set(OutputFormat)
+    assert plug.formats("gpt-image-2") == {OutputFormat.PNG, OutputFormat.JPEG, OutputFormat.WEBP}
 
 
 # links -------------------------------------------------------------------------------------------------------------------

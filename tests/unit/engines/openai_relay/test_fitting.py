@@ -81,11 +81,19 @@ def test_a_file_that_stops_in_its_header_is_not_known(output_format: OutputForma
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"GIF89a" + bytes(50), b"<svg/>", b"RIFF\0\0\0\0WAVE" + bytes(50), b"\xff\xd8\xff" + bytes(50)]
+    "data",
+    [
+        b"",
+        b"GIF89a" + bytes(50),
+        b"<svg/>",
+        b"<html><svg></svg></html>",
+        b"RIFF\0\0\0\0WAVE" + bytes(50),
+        b"\xff\xd8\xff" + bytes(50),
+    ],
 )
 def test_what_is_no_picture_is_a_failure(data: bytes) -> None:
     assert header_of(data) is None
-    with pytest.raises(EngineFailed, match="no png, jpeg or webp file") as caught:
+    with pytest.raises(EngineFailed, match="no file that we know: png, jpeg, webp, gif or svg") as caught:
         fit(data, (4, 4))
     assert caught.value.part == "main"
 
@@ -262,3 +270,59 @@ def test_a_bomb_is_not_decoded() -> None:
 
     with pytest.raises(EngineFailed, match="the upstream's picture is too large: 60000x60000 pixels"):
         fit(bomb, (1024, 1024))
+
+
+# what is passed on as it is ----------------------------------------------------------------------------------------------
+
+SVG = b"""<?xml version="1.0"?><!-- an otter --><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 6"><path d="M0 0"/></svg>\n"""
+
+
+def gif(size: tuple[int, int] = (16, 12), frames: int = 3) -> bytes:
+    file = io.BytesIO()
+    first, *others = [Image.new("RGB", size, (90 * number, 9, 9)) for number in range(frames)]
+    first.save(file, "GIF", save_all=True, append_images=others, duration=100)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("fit", ["crop", "scale", "off"])
+def test_a_gif_keeps_its_frames_and_its_size_and_the_size_is_told(fit: Any) -> None:
+    moving = gif()
+
+    kept = fitted(moving, size=(32, 24), output_format=OutputFormat.GIF, output_compression=100, fit=fit)
+
+    assert kept.data is moving
+    assert (kept.output_format, kept.width, kept.height) == (OutputFormat.GIF, 16, 12)
+    assert kept.notes == ("made at 16x12; 32x24 was asked for",)
+    assert fitted(moving, size=(16, 12), output_format=OutputFormat.GIF, output_compression=100, fit=fit).notes == ()
+
+
+def test_a_drawing_is_as_large_as_one_likes() -> None:
+    kept = at_once(SVG, size=(1536, 1024), output_format=OutputFormat.SVG, fit="crop")
+
+    assert kept is not None
+    assert (kept.data, kept.output_format, kept.width, kept.height) == (SVG, OutputFormat.SVG, 1536, 1024)
+    assert kept.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted", "sent"),
+    [(gif(), OutputFormat.PNG, "gif"), (SVG, OutputFormat.PNG, "svg"), (SVG, OutputFormat.GIF, "svg")],
+)
+def test_what_moves_or_is_drawn_is_not_taken_for_a_picture(data: bytes, wanted: OutputFormat, sent: str) -> None:
+    with pytest.raises(EngineFailed, match=f"the upstream sent a {sent}, and was asked for a {wanted}"):
+        fitted(data, size=(16, 12), output_format=wanted, output_compression=100, fit="crop")
+
+
+def test_a_flat_picture_is_no_gif() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (16, 12)).save(file, "PNG")
+
+    with pytest.raises(EngineFailed, match="the upstream sent a png, and was asked for a gif"):
+        fitted(file.getvalue(), size=(16, 12), output_format=OutputFormat.GIF, output_compression=100, fit="crop")
+
+
+@pytest.mark.parametrize("data", [gif()[:-1], gif()[:60], SVG.replace(b"</svg>", b"")], ids=["gif", "gif-half", "svg"])
+def test_what_is_cut_off_is_not_passed_on(data: bytes) -> None:
+    wanted = OutputFormat.SVG if b"svg" in data else OutputFormat.GIF
+    with pytest.raises(EngineFailed, match="the file is cut off"):
+        at_once(data, size=(16, 12), output_format=wanted, fit="off")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -11,7 +12,7 @@ import orjson
 import pytest
 from PIL import Image
 
-from limner.domain.spec import Background, OutputFormat, Quality, Source, Spec, Style
+from limner.domain.spec import VARIATION, Background, OutputFormat, Quality, Source, Spec, Style
 from limner.engines import EngineCannot
 from limner.engines.openai_relay.options import DialectName, Links, RelayOptions, UpstreamOptions
 from limner.engines.openai_relay.requests import (
@@ -348,6 +349,11 @@ def test_a_lora_that_is_none_is_refused() -> None:
         ("sglang", {"images": (OTTER,), "mask": MASK}, "mask"),
         ("openrouter", {"images": (OTTER,), "mask": MASK}, "mask"),
         ("openai", {"mask": MASK}, "mask"),
+        ("openai", {"output_format": OutputFormat.GIF}, "output_format"),
+        ("sglang", {"output_format": OutputFormat.GIF}, "output_format"),
+        ("openai", {"images": (OTTER,), "markup": MASK}, "markup"),
+        ("openrouter", {"images": (OTTER,), "markup": MASK}, "markup"),
+        ("dalle", {"images": (OTTER,), "is_variation": True}, "image"),
     ],
 )
 def test_what_an_upstream_has_no_word_for_is_refused_by_name(
@@ -360,7 +366,8 @@ def test_what_an_upstream_has_no_word_for_is_refused_by_name(
 
 
 def test_an_upstream_says_which_extras_it_takes() -> None:
-    assert extras_of(upstream("openai", model="gpt-image-1.5"), model="x") == {"input_fidelity"}
+    assert extras_of(upstream("openai", model="gpt-image-2.6-flare"), model="x") == frozenset()
+    assert extras_of(upstream("openrouter"), model="x") == {"seed"}
     assert {"seed", "steps", "strength", "lora"} <= extras_of(upstream("vllm_omni"), model="x")
     assert extras_of(upstream("sglang", models={"a": "b"}), model="x") == frozenset()
 
@@ -471,3 +478,95 @@ def test_each_call_says_who_we_are_and_has_a_key_of_its_own() -> None:
 
 def test_who_has_no_key_sends_none() -> None:
     assert "Authorization" not in call(spec(), upstream("sglang")).headers
+
+
+# what only some have -----------------------------------------------------------------------------------------------------
+
+FLARE = "gpt-image-2.6-flare"
+
+
+def test_a_gif_is_asked_for_with_its_frames() -> None:
+    wanted = spec(model=FLARE, output_format=OutputFormat.GIF, frames=4, frame_milliseconds=120, width=512, height=512)
+
+    sent = told(call(wanted))
+
+    assert (sent["output_format"], sent["frame_count"], sent["frame_duration_ms"]) == ("gif", 4, 120)
+    assert sent["size"] == "512x512", "its frames have their pixels together"
+    assert "output_compression" not in sent
+    assert not streams(replace(wanted, partials=2), upstream=upstream())
+
+
+def test_the_frames_of_a_gif_share_their_pixels() -> None:
+    sent = call(spec(model=FLARE, output_format=OutputFormat.GIF, frames=16, width=1024, height=1024))
+
+    assert sent.size == (720, 720)
+    assert sent.output_format is OutputFormat.GIF, "a gif is not made smaller here"
+
+
+def test_a_drawing_is_asked_for_with_what_to_think_with() -> None:
+    svg = {"model": "gpt-6", "reasoning": {"effort": "low"}}
+
+    drawn = told(call(spec(model=FLARE, output_format=OutputFormat.SVG, svg=svg)))
+    edited = fields_of(call(spec(model=FLARE, output_format=OutputFormat.SVG, svg=svg, images=(OTTER,))))
+
+    assert (drawn["output_format"], drawn["svg"]) == ("svg", svg)
+    assert (edited["svg[model]"], edited["svg[reasoning][effort]"]) == ("gpt-6", "low")
+    assert "svg" not in edited
+
+
+def test_fidelity_and_complexity_go_where_they_are_known() -> None:
+    wanted = spec(images=(OTTER,), input_fidelity="high", complexity="low")
+
+    older, newer = call(wanted, upstream(model="gpt-image-1.5")), call(wanted, upstream(model=FLARE))
+
+    assert fields_of(older)["input_fidelity"] == "high"
+    assert "complexity" not in fields_of(older)
+    assert older.notes == ("the upstream does not take complexity 'low', and was not told",)
+    assert fields_of(newer)["complexity"] == "low"
+    assert "input_fidelity" not in fields_of(newer)
+    assert newer.notes == ("the upstream does not take input_fidelity 'high', and was not told",)
+
+
+def test_the_small_model_knows_one_fidelity() -> None:
+    mini = upstream(model="gpt-image-1-mini")
+
+    assert fields_of(call(spec(images=(OTTER,), input_fidelity="low"), mini))["input_fidelity"] == "low"
+    assert "input_fidelity" not in fields_of(call(spec(images=(OTTER,), input_fidelity="high"), mini))
+
+
+def test_what_is_drawn_over_a_picture_goes_along() -> None:
+    sent = call(spec(images=(OTTER,), markup=MASK), upstream(model="gpt-image-2.5-flare"))
+
+    assert form(sent)[-2:] == [("image[]", "0.png", OTTER.data), ("markup", "1.png", MASK.data)]
+
+
+def test_variations_are_asked_for_where_they_are_made() -> None:
+    wanted = spec(images=(OTTER,), is_variation=True, prompt=VARIATION, n=2, partials=2)
+
+    there = call(wanted, upstream("dalle", model="dall-e-2"), count=2)
+
+    assert there.url == "https://x/v1/images/variations"
+    assert form(there) == [
+        ("model", None, b"dall-e-2"),
+        ("n", None, b"2"),
+        ("size", None, b"1024x1024"),
+        ("response_format", None, b"b64_json"),
+        ("image", "0.png", OTTER.data),
+    ]
+
+
+def test_elsewhere_they_are_edits_in_words() -> None:
+    wanted = spec(images=(OTTER,), is_variation=True, prompt=VARIATION)
+
+    for dialect in ("openai", "vllm_omni", "sglang", "sd_server", "openrouter"):
+        sent = call(wanted, upstream(dialect))
+        words = told(sent)["prompt"] if dialect == "openrouter" else fields_of(sent)["prompt"]
+        assert words.startswith(VARIATION)
+        assert sent.url == f"https://x/v1/images{'' if dialect == 'openrouter' else '/edits'}"
+
+
+def test_nobody_is_left_out_of_what_was_not_said() -> None:
+    assert call(spec(images=(OTTER,), moderation="low")).notes == (
+        "the upstream does not take moderation 'low', and was not told",
+    )
+    assert call(spec(moderation="low")).notes == ()

@@ -13,12 +13,14 @@ import pytest
 from limner.flow.house import House
 from support.asks import OTTER
 from support.open_line import calling
-from support.painters import Showing, with_painter
+from support.painters import Painter, Showing, with_painter
 from support.people import Person, balance_of, join
+from support.pictures import encoded, mask, noise, png
 from support.visits import Browser, visiting
 from support.wire import PUBLIC_URL, ask
 from support.workers import at_work
 
+FROM_PICTURES = "gpt-image-1"
 SCRIPT = "<script>alert(1)</script>"
 TAG = re.compile(r"<[^>]+>")
 
@@ -233,3 +235,152 @@ async def test_the_page_is_there_in_both_languages(house: House, language: str) 
         text = (await browser.get("/")).text
     assert ("图片生成" in text) is (language == "zh")
     assert ("Images Generations" in text) is (language == "en")
+
+
+class FromWords(Painter):
+    """Starts from words alone."""
+
+    images_max = 0
+
+
+async def started(browser: Browser, *files: tuple[str, bytes], **fields: str) -> str:
+    """The form after these files were chosen: pictures, and what is called a mask."""
+    headers = {"accept": "text/html", "hx-request": "true", "x-csrf-token": await browser.csrf()}
+    form = {"model": FROM_PICTURES, "prompt": "put a hat on it", **fields}
+    sent = [("mask" if name == "mask.png" else "picture", (name, data)) for name, data in files]
+    answer = await browser.client.post("/start-from", data=form, files=sent, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def inputs_in(text: str) -> dict[str, str]:
+    """What the form carries on of the pictures."""
+    fields = {name: re.search(rf'name="{name}" value="([^"]*)"', text) for name in ("start_images", "start_mask")}
+    return {name: found[1] for name, found in fields.items() if found is not None and found[1]}
+
+
+async def test_grace_starts_from_pictures_and_the_code_sends_them(house: House, grace: Person) -> None:
+    async with visiting(house, grace) as browser:
+        text = await started(browser, ("otter.png", png()), ("mask.png", mask()), n="2")
+        second = await started(browser, ("boat.jpg", encoded(noise(), "JPEG")), **inputs_in(text))
+    assert f"{PUBLIC_URL}/openai/images/edits" in code_in(text, "curl")
+    assert "--form image=@otter.png" in code_in(text, "curl")
+    assert "--form mask=@mask.png" in code_in(text, "curl")
+    assert 'image=open("otter.png", "rb")' in code_in(text, "python-openai")
+    assert "client.images.edit({" in code_in(text, "node")
+    assert "2 × " in text
+    assert "POST</b> /openai/images/edits" in text
+    assert '("image[1]", open("boat.jpg", "rb"))' in code_in(second)
+    assert second.count('src="http') == 3
+
+
+async def test_trying_makes_an_edit_of_them(house: House, grace: Person) -> None:
+    async with visiting(house, grace) as browser, at_work(house):
+        inputs = inputs_in(await started(browser, ("otter.png", png()), ("mask.png", mask())))
+        shown = await tried(browser, model=FROM_PICTURES, prompt="put a hat on it", **inputs)
+        task = (await browser.client.get("/v1/images/tasks", headers=grace.headers)).json()["data"][0]
+        again = (await browser.get(f"/?again={task['id']}")).text
+        gallery = (await browser.get(f"/gallery/{task['id']}/0")).text
+    assert "data-picture" in shown
+    assert task["kind"] == "images_edits"
+    assert task["request"]["image"] == inputs["start_images"]
+    assert task["request"]["mask"] == inputs["start_mask"]
+    assert inputs_in(again) == inputs
+    assert "Made from" in gallery
+    assert gallery.count("/files/inputs/") == 4
+
+
+async def test_a_picture_is_taken_away_again_and_its_mask_with_it(house: House, grace: Person) -> None:
+    async with visiting(house, grace) as browser:
+        inputs = inputs_in(await started(browser, ("otter.png", png()), ("mask.png", mask())))
+        form = {"model": FROM_PICTURES, "prompt": "x", **inputs}
+        without_mask = (await browser.send("/form", {**form, "without": inputs["start_mask"]})).text
+        without_all = (await browser.send("/form", {**form, "without": inputs["start_images"]})).text
+    assert inputs_in(without_mask) == {"start_images": inputs["start_images"]}
+    assert inputs_in(without_all) == {}
+    assert "/openai/images/generations" in code_in(without_all)
+
+
+async def test_what_is_no_picture_is_refused_by_name_and_the_others_stay(house: House, grace: Person) -> None:
+    async with visiting(house, grace) as browser:
+        text = html.unescape(await started(browser, ("notes.png", b"words"), ("otter.png", png())))
+    assert "notes.png: " in text
+    assert len(inputs_in(text)["start_images"].split()) == 1
+
+
+async def test_what_the_rules_say_of_pictures_is_said_beside_the_button(house: House, grace: Person) -> None:
+    async with visiting(house, grace) as browser:
+        text = html.unescape(await started(browser, ("otter.png", png(64, 48)), ("mask.png", mask(32, 32))))
+    assert "64x48" in text
+    assert re.search(r'id="try"[^>]* disabled', text)
+
+
+async def test_eve_starts_from_no_picture_of_somebody_else_s(house: House, ada: Person, eve: Person) -> None:
+    async with visiting(house, ada) as browser:
+        inputs = inputs_in(await started(browser, ("secret.png", png())))
+    task_id = (await ask(house, ada)).json()["task_id"]
+    async with visiting(house, eve) as browser:
+        form = {"model": FROM_PICTURES, "prompt": "x", **inputs}
+        page = html.unescape((await browser.send("/form", form)).text)
+        shown = await tried(browser, **form)
+        taken = await browser.send(f"/gallery/{task_id}/0/edit")
+        at_once = await browser.get(f"/?start_images={inputs['start_images']}")
+    for text in (page, shown, at_once.text):
+        assert "secret.png" not in text
+        assert "/files/inputs/" not in text
+    assert "not there any more" in page
+    assert "not there any more" in shown
+    assert taken.status_code == 404
+
+
+async def test_nobody_uploads_without_signing_in(house: House) -> None:
+    async with visiting(house) as browser:
+        answer = await browser.client.post(
+            "/start-from", files={"picture": ("a.png", png())}, headers={"x-csrf-token": await browser.csrf()}
+        )
+    assert answer.headers["location"].startswith("/login")
+
+
+async def test_files_are_sent_by_the_page_s_own_script(house: House, grace: Person) -> None:
+    async with visiting(house, grace) as browser:
+        data = {"csrf": await browser.csrf()}
+        answer = await browser.client.post("/start-from", data=data, files={"picture": ("a.png", png())})
+    assert answer.status_code == 403
+
+
+async def test_a_picture_of_the_gallery_becomes_the_start_of_the_form(house: House, grace: Person) -> None:
+    task_id = (await ask(house, grace)).json()["task_id"]
+    async with visiting(house, grace) as browser:
+        sent = await browser.send(f"/gallery/{task_id}/0/edit")
+        text = (await browser.get(sent.headers["location"])).text
+    assert sent.status_code == 303
+    assert f"{task_id}_0.png" in code_in(text)
+    assert "model=dall-e-2" in code_in(text, "curl")
+
+
+async def test_where_no_engine_starts_from_pictures_nothing_is_said_of_it(house: House, grace: Person) -> None:
+    house = with_painter(house, FromWords())
+    house = replace(house, engines=dict.fromkeys(house.engines, house.engines["fake"]))
+    task_id = (await ask(house, grace)).json()["task_id"]
+    async with visiting(house, grace) as browser:
+        page, picture = (await browser.get("/")).text, (await browser.get(f"/gallery/{task_id}/0")).text
+    assert "/start-from" not in page
+    assert "/edit" not in picture
+
+
+async def test_what_is_gone_is_seen_to_be_gone_and_nothing_is_painted_without_it(house: House, grace: Person) -> None:
+    async with visiting(house, grace) as browser:
+        inputs = inputs_in(await started(browser, ("otter.png", png()), ("boat.png", png()), ("mask.png", mask())))
+        first = inputs["start_images"].split()[0]
+        for id_ in (first, inputs["start_mask"]):
+            assert (await browser.client.delete(f"/v1/files/{id_}", headers=grace.headers)).status_code == 200
+        form = {"model": FROM_PICTURES, "prompt": "x", **inputs}
+        page = (await browser.send("/form", form)).text
+        shown = await tried(browser, **form)
+        rest = (await browser.send("/form", {**form, **inputs_in(page), "without": first})).text
+    assert page.count('class="gone"') == 2
+    assert re.search(r'id="try"[^>]* disabled', page)
+    assert "not there any more" in shown
+    assert list(inputs_in(rest)) == ["start_images"]
+    assert 'class="gone"' not in rest
+    assert "--form image=@boat.png" in code_in(rest, "curl")

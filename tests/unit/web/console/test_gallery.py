@@ -11,6 +11,7 @@ from limner.flow.share import share
 from limner.kit.clock import StillClock
 from support.asks import paint
 from support.people import Person
+from support.pictures import png
 from support.shelves import stored_keys
 from support.visits import Browser, visiting
 
@@ -232,8 +233,21 @@ async def test_everything_about_a_picture_is_on_its_page(house: House, grace: Pe
         assert said in text.replace("&#39;", "'"), said
     assert f"/?again={task_id}" in text
     assert f"/?vary={task_id}" in text
-    assert "/?edit=" not in text
+    assert f"/gallery/{task_id}/0/edit" in text
 
 
 async def _page(browser: Browser, path: str) -> str:
     return (await browser.get(path)).text
+
+
+async def test_a_variation_has_no_prompt_and_its_picture_beside_it(house: House, grace: Person) -> None:
+    async with visiting(house, grace) as browser:
+        answer = await browser.client.post(
+            "/v1/images/variations", files={"image": ("otter.png", png(64, 64))}, headers=grace.headers
+        )
+        task_id = answer.json()["task_id"]
+        picture, wall = await _page(browser, f"/gallery/{task_id}/0"), await _page(browser, "/gallery")
+        task, tasks = await _page(browser, f"/tasks/{task_id}"), await _page(browser, "/tasks")
+    for page in (picture, wall, task, tasks):
+        assert "A variation" in page
+    assert picture.count("/files/inputs/") == 2

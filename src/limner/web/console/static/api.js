@@ -9,12 +9,18 @@
   // A value that somebody chose stays in the code, also when it is the default.
   document.addEventListener("change", (event) => {
     const field = event.target;
+    if (field.type === "file") return;
     if (!form()?.contains(field) || ["given", "model", "key", "prompt", "secret"].includes(field.name)) return;
     const given = form().elements.given;
     const names = new Set(given.value.split(" ").filter(Boolean));
     if (field.value === "") names.delete(field.name);
     else names.add(field.name);
     given.value = [...names].join(" ");
+  }, true);
+
+  // A file that was chosen is sent by its own field: what the form stands for has not changed yet.
+  document.addEventListener("input", (event) => {
+    if (event.target.type === "file") event.stopPropagation();
   }, true);
 
   const lines = () => [...document.querySelectorAll("#answered pre:not([hidden]) .line")];

@@ -59,6 +59,9 @@ WORDS: Final[Mapping[str, Words]] = {
         "Use a name that `GET /v1/models` lists.",
     ),
     "malformed_json": _same(400, "bad_request", "invalid_json", INVALID, "The message says at which line and column."),
+    "malformed_form": _same(
+        400, "bad_request", "invalid_multipart", INVALID, "Let a library make the form, boundary and all."
+    ),
     "missing_parameter": _same(400, "bad_request", "missing_required_parameter", INVALID, "Send the named field."),
     "unknown_parameter": _same(400, "bad_request", "unknown_parameter", INVALID, "Leave the named field out."),
     "invalid_type": _same(400, "bad_request", "invalid_type", INVALID, "Send the named field in the type it says."),
@@ -88,6 +91,18 @@ WORDS: Final[Mapping[str, Words]] = {
         Wire(403, "used_up", _QUOTA),
         Wire(429, "project_spend_limit_exceeded", _QUOTA),
         "Raise the key's limit, or use another key.",
+    ),
+    "invalid_picture_url": _same(
+        400, "bad_request", "invalid_image_url", _IMAGE, "Give a link that this server may follow."
+    ),
+    "picture_not_fetched": _same(
+        400, "bad_request", "failed_to_download_image", _IMAGE, "Open the link yourself, or send the file."
+    ),
+    "invalid_base64_image": _same(
+        400, "bad_request", "invalid_base64_image", _IMAGE, "Encode the file's bytes, all of them, in base64."
+    ),
+    "invalid_input_fidelity_model": _same(
+        400, "bad_request", "invalid_input_fidelity_model", _IMAGE, "Leave `input_fidelity` out, or use another model."
     ),
     "engine_busy": _same(503, "busy", "server_is_overloaded", _OVERLOADED, "Wait for `Retry-After`."),
     "engine_failed": _same(500, "api_error", "engine_failed", _SERVER, "Try again; the operator's log has more."),
@@ -128,6 +143,27 @@ WORDS: Final[Mapping[str, Words]] = {
     "interrupted": _same(503, "busy", "service_unavailable", _OVERLOADED, "Try again."),
     "internal": _same(500, "api_error", "internal_error", _SERVER, "Tell the operator the trace id."),
     "file_missing": _same(404, "not_found", "not_found", INVALID, "Paint it again."),
+    "no_such_file": _same(404, "not_found", "not_found", INVALID, "Check the id; files are kept for a set time."),
+    "image_file_not_found": _same(
+        400, "bad_request", "image_file_not_found", INVALID, "Upload it again: files are kept for a set time."
+    ),
+    "files_full": _same(400, "bad_request", "files_full", INVALID, "Delete files, or wait until some expire."),
+    "invalid_image": _same(400, "bad_request", "invalid_image", INVALID, "Send another picture."),
+    "empty_image": _same(400, "bad_request", "empty_image_file", INVALID, "Send a picture that has bytes."),
+    "unsupported_image": _same(
+        400, "bad_request", "unsupported_image_media_type", INVALID, "Send a png, jpeg, webp or gif."
+    ),
+    "damaged_image": _same(
+        400, "bad_request", "image_parse_error", INVALID, "Save the picture anew, and send all of it."
+    ),
+    "image_file_too_large": Words(
+        Wire(413, "content_too_large", INVALID), Wire(400, "image_file_too_large", INVALID), "Send fewer bytes."
+    ),
+    "image_too_large": Words(
+        Wire(413, "content_too_large", INVALID), Wire(400, "image_too_large", INVALID), "Make the picture smaller."
+    ),
+    "image_too_small": _same(400, "bad_request", "image_too_small", INVALID, "Send a larger picture."),
+    "invalid_image_mode": _same(400, "bad_request", "invalid_image_mode", INVALID, "Save it as RGB or RGBA."),
     "link_expired": _same(
         403, "forbidden", "link_expired", INVALID, "Ask for the picture again: links live for a set time."
     ),
@@ -197,12 +233,15 @@ WORDS: Final[Mapping[str, Words]] = {
 class Dialect:
     """One prefix. `response_format` None: the model's profile decides. `model` None: it must be given.
 
+    `edit_model`, `variation_model`: what edits and variations are made with where none is given.
     `accepted`: the status that answers an asynchronous request.
     """
 
     prefix: str
     accepted: int
     model: str | None
+    edit_model: str
+    variation_model: str
     response_format: ResponseFormat | None
     is_vendor: bool
 
@@ -212,8 +251,24 @@ class Dialect:
         return words.vendor if self.is_vendor else words.openai
 
 
-VENDOR: Final = Dialect(prefix="/openai", accepted=200, model=None, response_format="url", is_vendor=True)
-OPENAI: Final = Dialect(prefix="/v1", accepted=202, model="dall-e-2", response_format=None, is_vendor=False)
+VENDOR: Final = Dialect(
+    prefix="/openai",
+    accepted=200,
+    model=None,
+    edit_model="dall-e-3",
+    variation_model="dall-e-2",
+    response_format="url",
+    is_vendor=True,
+)
+OPENAI: Final = Dialect(
+    prefix="/v1",
+    accepted=202,
+    model="dall-e-2",
+    edit_model="gpt-image-1.5",
+    variation_model="dall-e-2",
+    response_format=None,
+    is_vendor=False,
+)
 DIALECTS: Final = (VENDOR, OPENAI)
 
 

@@ -22,8 +22,13 @@ from limner.web.dialects.images.parse import Manner
 
 _WAIT_SECONDS_MAX: Final = 600.0
 _KEY: Final = re.compile(r'"([\x21\x23-\x7e ]{1,255})"|([\x21\x23-\x7e]{1,255})', re.ASCII)
-_PRIORITIES: Final = {"low": -1, "normal": 0, "high": 1}
+KEY_PATTERN: Final = r"^[\x21\x23-\x7e]{1,255}$"
+"""A key as most callers send it: without quotes."""
+PRIORITIES: Final = {"low": -1, "normal": 0, "high": 1}
 _PRIORITY_HEADER: Final = "x-limner-priority"
+_LENIENT_HEADER: Final = "x-limner-lenient"
+_KEEP_ALIVE_HEADER: Final = "x-limner-keep-alive"
+KEEP_ALIVE_SECONDS_MAX: Final = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +70,10 @@ def terms(
         kind=kind,
         prefix=dialect.prefix,
         as_links=as_links,
-        is_async=bool(
-            callback or manner.is_async or preferred.respond_async or wait_seconds(manner, preferred) is not None
-        ),
+        # Whoever streams is there: a preference for going away is passed over.
+        is_async=not manner.is_streamed
+        and bool(callback or manner.is_async or preferred.respond_async or wait_seconds(manner, preferred) is not None),
+        is_lenient=is_lenient(headers),
         priority=_priority(headers.get(_PRIORITY_HEADER)),
         callback=callback,
         claim=_claim(
@@ -86,9 +92,30 @@ def wait_seconds(manner: Manner, preferred: Preference) -> float | None:
 def _priority(header: str | None) -> int:
     if header is None:
         return 0
-    if header not in _PRIORITIES:
-        raise InvalidValue(f"X-Limner-Priority must be {', '.join(_PRIORITIES)}", param="X-Limner-Priority")
-    return _PRIORITIES[header]
+    if header not in PRIORITIES:
+        raise InvalidValue(f"X-Limner-Priority must be {', '.join(PRIORITIES)}", param="X-Limner-Priority")
+    return PRIORITIES[header]
+
+
+def is_lenient(headers: Mapping[str, str]) -> bool:
+    """Whether the caller would rather have left out what cannot be done. Raises `InvalidValue`."""
+    said = headers.get(_LENIENT_HEADER, "false").strip().lower() or "false"
+    if said not in {"true", "false"}:
+        raise InvalidValue("X-Limner-Lenient must be true or false", param="X-Limner-Lenient")
+    return said == "true"
+
+
+def keep_alive_seconds(headers: Mapping[str, str], *, usual: float | None) -> float | None:
+    """How often the caller wants a space while it waits; None: not at all. Raises `InvalidValue`."""
+    said = headers.get(_KEEP_ALIVE_HEADER)
+    if said is None:
+        return usual
+    if not re.fullmatch(r"[0-9]{1,3}", said.strip(), re.ASCII) or int(said) > KEEP_ALIVE_SECONDS_MAX:
+        raise InvalidValue(
+            f"X-Limner-Keep-Alive must be a number of seconds from 1 to {KEEP_ALIVE_SECONDS_MAX}, or 0 for none",
+            param="X-Limner-Keep-Alive",
+        )
+    return float(said) or None
 
 
 def idempotency_key(header: str | None) -> str | None:
@@ -113,7 +140,8 @@ def _claim(
         "prefix": dialect.prefix,
         "kind": kind,
         "as_links": as_links,
-        "ask": ask.given(),
+        "ask": ask.identity(),
+        **({"stream": True} if manner.is_streamed else {}),
         "callback_url": manner.callback_url,
         "callback_secret": manner.callback_secret,
         "async": manner.is_async,

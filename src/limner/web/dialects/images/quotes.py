@@ -1,4 +1,4 @@
-"""What a request would cost: the body of generations in, a price out, and nothing is made."""
+"""What a request would cost: the body of generations, edits or variations in, a price out; nothing is made, and nothing kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from limner.catalog import rules as catalog_rules
 from limner.domain.money import in_credits
 from limner.flow.admit import authenticate
 from limner.flow.quote import means_of, quote
-from limner.web.dialects.images import parse
+from limner.web.dialects.images import intake, manners
 from limner.web.dialects.images.differences import Dialect
 from limner.web.site import Respond, house_of, route
 
@@ -47,9 +47,15 @@ def _quote(dialect: Dialect) -> Respond:
     async def respond(request: Request) -> Response:
         house = house_of(request)
         principal = await authenticate(house, authorization=request.headers.get("authorization"))
-        ask, manner = parse.generation(await request.body(), dialect=dialect)
+        ask, manner = await intake.look(request, house=house, principal=principal, dialect=dialect)
         catalog_rules.response_format_for(ask, default="url")
-        told = quote(house, ask=ask, models=principal.models, callback_url=manner.callback_url)
+        told = quote(
+            house,
+            ask=ask,
+            models=principal.models,
+            callback_url=manner.callback_url,
+            is_lenient=manners.is_lenient(request.headers) or principal.lenient,
+        )
         means = await means_of(house, principal=principal)
         body = {
             "object": "quote",

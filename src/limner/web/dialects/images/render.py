@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import fields
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,12 +12,14 @@ import orjson
 import pybase64
 
 from limner.catalog import rules as catalog_rules
-from limner.catalog.abilities import Parameter, abilities
+from limner.catalog.abilities import Abilities, Parameter, abilities
 from limner.catalog.models import FreeSizes, Model, Profile
+from limner.domain.ask import Act
 from limner.domain.money import MICRO_PER_CREDIT, in_credits
 from limner.domain.problem import Problem
-from limner.domain.spec import Cause, OutputFormat, Usage
+from limner.domain.spec import Cause, OutputFormat, Spec, Usage
 from limner.flow.deliver import Delivery, Result
+from limner.flow.stream import Begun
 from limner.flow.submit import Submitted
 from limner.limits.models import Allowance
 from limner.limits.service import TooManyRequests
@@ -42,13 +45,32 @@ def result_pieces(result: Result, *, trace_id: str) -> list[bytes]:
     """The same in pieces, of which only those that carry pictures are large."""
     head = {"created": result.created_at_seconds}
     usage = _usage(result)
-    tail = {
-        **({"usage": usage} if usage else {}),
-        **outcomes.warnings(result.outcome),
-        "task_id": str(result.task_id),
-        "trace_id": trace_id,
+    last = {
+        **_as_painted(result.spec),
+        **({} if usage is None else {"usage": outcomes.usage(usage)}),
+        "success": True,
+        **tail(result, trace_id=trace_id),
+        **({} if result.seconds is None else {"elapsed": result.seconds}),
     }
-    return _packed((orjson.dumps(head)[:-1], b',"data":', *_pictures(result), b",", orjson.dumps(tail)[1:]))
+    return _packed((orjson.dumps(head)[:-1], b',"data":', *_pictures(result), b",", orjson.dumps(last)[1:]))
+
+
+def tail(result: Result, *, trace_id: str) -> dict[str, Any]:
+    """What stands in every answer beside its pictures."""
+    return {**outcomes.warnings(result.outcome), "task_id": str(result.task_id), "trace_id": trace_id}
+
+
+def _as_painted(spec: Spec | None) -> dict[str, Any]:
+    """How it was painted, in OpenAI's fields."""
+    if spec is None:
+        return {}
+    return {
+        "background": spec.background.value,
+        "output_format": spec.output_format.value,
+        "quality": spec.quality_told or spec.quality.value,
+        "size": f"{spec.width}x{spec.height}",
+        **({"safety_identifier": spec.user} if spec.user else {}),
+    }
 
 
 def pictures(result: Result) -> bytes:
@@ -86,16 +108,26 @@ def _packed(pieces: Iterable[bytes]) -> list[bytes]:
     return [*packed, b"".join(small)]
 
 
-def _usage(result: Result) -> dict[str, Any] | None:
+def _usage(result: Result) -> Usage | None:
     """As the engine counted; else as far as it can be told from the request."""
     spec = result.spec
     if result.outcome is not None and result.outcome.usage is not None:
-        return outcomes.usage(result.outcome.usage)
+        return result.outcome.usage
     if spec is None:
         return None
     text = catalog_rules.text_tokens(spec.prompt)
     images = len(result.images) * catalog_rules.image_tokens(width=spec.width, height=spec.height, quality=spec.quality)
-    return outcomes.usage(Usage(input_text_tokens=text, output_image_tokens=images))
+    return Usage(input_text_tokens=text, input_image_tokens=spec.given_tokens, output_image_tokens=images)
+
+
+def usage_share(result: Result, *, place: int, count: int) -> dict[str, Any]:
+    """What the picture at `place` of so many has used, as far as that can be told: all shares come to the whole."""
+    whole = _usage(result) or Usage()
+    shares = {
+        one.name: getattr(whole, one.name) // count + (place < getattr(whole, one.name) % count)
+        for one in fields(whole)
+    }
+    return outcomes.usage(Usage(**shares))
 
 
 def delivery_headers(delivery: Delivery) -> dict[str, str]:
@@ -106,6 +138,14 @@ def delivery_headers(delivery: Delivery) -> dict[str, str]:
         "x-credits-remaining": in_credits(delivery.credits_left),
         **(allowance_headers(delivery.allowance) if delivery.allowance else {}),
         **({"idempotency-replayed": "true"} if delivery.is_repeat else {}),
+    }
+
+
+def begun_headers(begun: Begun) -> dict[str, str]:
+    """What can be said of a task before it has ended: which it is, and where the key's limits stand."""
+    return {
+        "x-limner-task": str(begun.task.id),
+        **(allowance_headers(begun.allowance) if begun.allowance else {"idempotency-replayed": "true"}),
     }
 
 
@@ -211,9 +251,17 @@ def problem_headers(problem: Problem, *, dialect: Dialect) -> dict[str, str]:
 
 
 def model_card(
-    model: Model, *, formats: Collection[OutputFormat], extras: Collection[str], dialect: Dialect
+    model: Model,
+    *,
+    formats: Collection[OutputFormat],
+    extras: Collection[str],
+    images_max: int,
+    dialect: Dialect,
 ) -> dict[str, Any]:
-    """A model in OpenAI's shape, with its abilities beside it. `formats`, `extras`: what its engine writes, and takes."""
+    """A model in OpenAI's shape, with its abilities beside it.
+
+    `formats`, `extras`, `images_max`: what its engine writes, takes, and can start from.
+    """
     return {
         "id": model.name,
         "object": "model",
@@ -224,17 +272,39 @@ def model_card(
         "fallbacks": [
             {"engine": one.engine, "on": [cause.value for cause in Cause if cause in one.on]} for one in model.fallbacks
         ],
-        "abilities": _abilities(model, formats=formats, extras=extras, dialect=dialect),
+        "abilities": _abilities(model, formats=formats, extras=extras, images_max=images_max, dialect=dialect),
     }
 
 
 def _abilities(
-    model: Model, *, formats: Collection[OutputFormat], extras: Collection[str], dialect: Dialect
+    model: Model, *, formats: Collection[OutputFormat], extras: Collection[str], images_max: int, dialect: Dialect
 ) -> dict[str, Any]:
-    record = abilities(model, formats=formats, extras=extras, response_format=dialect.response_format)
+    by_act = {
+        act: abilities(
+            model,
+            formats=formats,
+            extras=extras,
+            response_format=dialect.response_format,
+            act=act,
+            images_max=images_max,
+        )
+        for act in Act
+    }
+    record = by_act[Act.GENERATION]
+    edits = by_act[Act.EDIT]
     return {
         "profile": model.profile.name,
         "parameters": {parameter.name: _parameter(parameter, profile=model.profile) for parameter in record.parameters},
+        "stream": True,
+        "output_formats": [name for name in model.profile.output_formats if name in formats],
+        **(
+            {
+                "edits": _from_pictures(edits, profile=model.profile),
+                "variations": _from_pictures(by_act[Act.VARIATION], profile=model.profile),
+            }
+            if edits.images is not None
+            else {"edits": None, "variations": None}
+        ),
         "together": [
             {
                 "parameter": need.name,
@@ -259,10 +329,33 @@ def _abilities(
     }
 
 
+def _from_pictures(record: Abilities, *, profile: Profile) -> dict[str, Any]:
+    rules = record.images
+    assert rules is not None
+    told: dict[str, Any] = {
+        "images_maximum": record.images_max,
+        "image": {
+            "media_types": rules.media_types,
+            "bytes_below": rules.bytes_max,
+            **({"square": True} if rules.is_square else {}),
+        },
+        "parameters": {parameter.name: _parameter(parameter, profile=profile) for parameter in record.parameters},
+    }
+    if record.act is Act.EDIT:
+        told["mask"] = {
+            "media_types": ["image/png"],
+            "bytes_below": rules.mask_bytes_max,
+            "required_unless_image_is_transparent": rules.needs_clear,
+        }
+        told["markup"] = rules.takes_markup
+    return told
+
+
 _JSON_TYPES: Final[Mapping[str, str | list[str]]] = {
     "choice": "string",
     "text": "string",
     "number": "integer",
+    "decimal": "number",
     "flag": "boolean",
     "loose": ["string", "number", "boolean", "array", "object"],
 }

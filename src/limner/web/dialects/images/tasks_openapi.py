@@ -8,8 +8,9 @@ from limner.domain.spec import Cause
 from limner.tasks.models import Status
 from limner.web.dialects.images.differences import Dialect
 from limner.web.dialects.images.render import TASKS_PATH
-from limner.web.dialects.images.tasks_parse import LIST_PARAMETERS, TasksBody
+from limner.web.dialects.images.tasks_parse import LIMIT_MAX, LIST_PARAMETERS, TasksBody
 
+_STATUS: Final = "|".join([*get_args(Status), "expired"])
 _SECONDS: Final = {"type": ["number", "null"], "description": "Unix seconds."}
 _WORD: Final = {"type": "string"}
 _CREDITS: Final = {"type": "string", "pattern": r"^[0-9]+\.[0-9]{6}$", "description": "Credits."}
@@ -125,6 +126,15 @@ _BATCH: Final = {
     },
 }
 ACCEPTED: Final = {"type": "object", "required": ["task_id"], "properties": {"task_id": _UUID}}
+_EVENTS: Final = {"$ref": "#/components/schemas/TaskEvents"}
+_MOMENT: Final = {"type": "number", "minimum": 0}
+_QUERY: Final[dict[str, dict[str, Any]]] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
+    "after": _UUID,
+    "status": {"type": "string", "pattern": f"^({_STATUS})(,({_STATUS}))*$"},
+    "created_after": _MOMENT,
+    "created_before": _MOMENT,
+}
 _TASK_REF: Final = {"$ref": "#/components/schemas/Task"}
 _ID: Final = {"name": "id", "in": "path", "required": True, "schema": _UUID}
 _PREFER: Final = {
@@ -132,6 +142,13 @@ _PREFER: Final = {
     "in": "header",
     "schema": _WORD,
     "description": "wait=n: answer when it has ended, or after n seconds.",
+}
+
+_LAST_EVENT: Final = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "schema": _WORD,
+    "description": "The id of the last event that was seen: numbers go on from there; nothing comes after `end`.",
 }
 
 
@@ -145,14 +162,18 @@ def operations(dialect: Dialect) -> list[tuple[str, str, str, str, dict[str, Any
     """Path, method, name, summary, answer and what else there is to say, for each route under the prefix."""
     base = dialect.prefix + TASKS_PATH
     query = [
-        {"name": name, "in": "query", "schema": _WORD, "description": words} for name, words in LIST_PARAMETERS.items()
+        {"name": name, "in": "query", "schema": _QUERY.get(name, _WORD), "description": words}
+        for name, words in LIST_PARAMETERS.items()
     ]
     body = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Tasks"}}}}
+    going_on = {"description": "It is yet to stop.", "content": {"application/json": {"schema": _TASK_REF}}}
+    stopped = {"parameters": [_ID], "responses": {"202": going_on}}
+    watched = {"parameters": [_ID, _LAST_EVENT], "responses": {"204": {"description": "The end was seen before."}}}
     either = {"anyOf": [{"$ref": "#/components/schemas/VendorTask"}, _BATCH]}
     return [
         (base, "get", "tasks", "The account's tasks, newest first.", _LIST, {"parameters": query}),
         (f"{base}/{{id}}", "get", "task", "One task.", _TASK_REF, {"parameters": [_ID, _PREFER]}),
-        (f"{base}/{{id}}/cancel", "post", "cancel_task", "Stop a task.", _TASK_REF, {"parameters": [_ID]}),
-        (f"{base}/{{id}}/events", "get", "task_events", "A task as it comes along.", _WORD, {"parameters": [_ID]}),
+        (f"{base}/{{id}}/cancel", "post", "cancel_task", "Stop a task.", _TASK_REF, stopped),
+        (f"{base}/{{id}}/events", "get", "task_events", "A task as it comes along.", _EVENTS, watched),
         (f"{dialect.prefix}/tasks", "post", "vendor_tasks", "Tasks, the vendor's way.", either, {"requestBody": body}),
     ]

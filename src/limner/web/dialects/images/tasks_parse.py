@@ -19,12 +19,15 @@ from limner.web.dialects.images import parse
 
 _STATUSES: Final = (*get_args(Status), "expired")
 _KINDS: Final = {
-    "images": ("images_generations", "images_edits"),
+    "images": ("images_generations", "images_edits", "images_variations"),
     "images_generations": ("images_generations",),
+    "images_variations": ("images_variations",),
     "images_edits": ("images_edits",),
+    "chat_completions_image": ("chat_completions_image",),
+    "responses_image": ("responses_image",),
 }
 _LIMIT: Final = 20
-_LIMIT_MAX: Final = 100
+LIMIT_MAX: Final = 100
 _BATCH_LIMIT: Final = 12
 _BATCH_LIMIT_MAX: Final = 1000
 _OFFSET_MAX: Final = 10_000_000
@@ -68,11 +71,12 @@ class Page:
 
 
 LIST_PARAMETERS: Final = {
-    "limit": f"How many tasks: 1 to {_LIMIT_MAX}, {_LIMIT} if it is not said.",
+    "limit": f"How many tasks: 1 to {LIMIT_MAX}, {_LIMIT} if it is not said.",
     "after": "The `next_cursor` of the page before.",
     "status": f"Only tasks in this state: {', '.join(_STATUSES)}. Several with commas, or again and again.",
     "model": "Only tasks of this model.",
-    "kind": "Only tasks of this kind: images_generations or images_edits.",
+    "kind": "Only tasks of this kind: images_generations, images_edits, images_variations, chat_completions_image or"
+    " responses_image.",
     "trace_id": "Only tasks of this trace.",
     "created_after": "Only tasks from then on, in Unix seconds.",
     "created_before": "Only tasks until then, in Unix seconds.",
@@ -148,8 +152,8 @@ def _cursor(value: str | None) -> UUID | None:
 def _limit(value: str | None) -> int:
     if value is None:
         return _LIMIT
-    if re.fullmatch(r"[0-9]{1,6}", value, re.ASCII) is None or not 1 <= int(value) <= _LIMIT_MAX:
-        raise InvalidValue(f"limit must be a whole number from 1 to {_LIMIT_MAX}", param="limit")
+    if re.fullmatch(r"[0-9]{1,6}", value, re.ASCII) is None or not 1 <= int(value) <= LIMIT_MAX:
+        raise InvalidValue(f"limit must be a whole number from 1 to {LIMIT_MAX}", param="limit")
     return int(value)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
+from limner.domain.ask import as_sent
 from limner.domain.money import in_credits
 from limner.flow.history import Place, Told
 from limner.flow.watch import Progressed, Shown, Stands
@@ -98,7 +99,7 @@ def _queue(place: Place | None) -> dict[str, Any] | None:
 
 def _request(told: Told) -> dict[str, Any]:
     """As submitted, but for the secret."""
-    return {**told.task.request, **({"callback_url": told.callback.url} if told.callback else {})}
+    return {**as_sent(told.task.request), **({"callback_url": told.callback.url} if told.callback else {})}
 
 
 def _result(told: Told) -> orjson.Fragment | None:

@@ -69,8 +69,22 @@ _SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         used_amount=_CREDITS,
         expired_at=_NO_TIME,
         disabled=_YES,
+        lenient=_YES,
         last_used_at=_NO_TIME,
         created_at=_TIME,
+    ),
+    "File": _record(
+        "A picture that was uploaded. `url` opens without a key until it expires.",
+        success={"const": True},
+        id={"type": "string", "pattern": "^file-[0-9a-f]{32}$"},
+        name=_TEXT,
+        media_type=_TEXT,
+        bytes=_COUNT,
+        width=_COUNT,
+        height=_COUNT,
+        url={"type": "string", "format": "uri"},
+        created_at=_TIME,
+        expires_at=_TIME,
     ),
     "Call": _record(
         "A task.",
@@ -182,6 +196,11 @@ _DAYS: Final = {
     "properties": {"count": _COUNT, "items": {"type": "array", "items": _ref("Day")}, "total": {"type": "object"}},
 }
 _CSV: Final = {"type": "string", "contentMediaType": "text/csv"}
+_FORM: Final = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+}
 
 # Path, method, what it does, status, answer, query, body.
 _OPERATIONS: Final[
@@ -259,7 +278,19 @@ _OPERATIONS: Final[
     ("/platform-tokens/{id}/", "get", "One token.", 200, _ref("PlatformToken"), (), None),
     ("/platform-tokens/{id}/", "delete", "Delete a token.", 204, None, (), None),
     ("/models/", "get", "The models on offer.", 200, _ref("Models"), (), None),
+    (
+        "/files/",
+        "post",
+        "Upload a picture, to be named in later requests by its id or its link. An API key opens this one, too.",
+        201,
+        _ref("File"),
+        (),
+        _FORM,
+    ),
 )
+
+# Another status that the same answer may have.
+_ALSO: Final = {"post /applications/": (200, "The account had applied before.")}
 
 
 def document() -> dict[str, Any]:
@@ -304,6 +335,7 @@ def _operation(  # noqa: PLR0917 - the columns of the table above
     answered: dict[str, Any] = {"description": summary}
     if answer is not None:
         answered["content"] = {media_type: {"schema": answer}}
+    also = _ALSO.get(f"{method} {path}")
     operation: dict[str, Any] = {
         "operationId": f"{method}{path.replace('{id}', 'one')}".strip("/").replace("/", "_").replace("-", "_"),
         "summary": summary,
@@ -311,9 +343,11 @@ def _operation(  # noqa: PLR0917 - the columns of the table above
         "parameters": [*([_PATH_ID] if "{id}" in path else []), *query],
         "responses": {
             str(status): answered,
+            **({str(also[0]): {**answered, "description": also[1]}} if also else {}),
             "default": {"description": "Trouble.", "content": {"application/json": {"schema": _ref("Error")}}},
         },
     }
     if body is not None:
-        operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
+        sent = "multipart/form-data" if body is _FORM else "application/json"
+        operation["requestBody"] = {"content": {sent: {"schema": body}}}
     return operation

@@ -13,6 +13,7 @@ from limner.accounts.models import Account, IssuedKey
 from limner.catalog.models import Model
 from limner.credits.models import Entry
 from limner.domain.money import in_credits
+from limner.files.models import File
 from limner.flow.keys import KeyUse
 from limner.flow.platform import Standing
 from limner.flow.usage import Report
@@ -79,6 +80,7 @@ def credential(use: KeyUse) -> dict[str, Any]:
         "used_amount": _credits(use.budget.spent),
         "expired_at": _time(use.key.expires_at),
         "disabled": use.key.disabled_at is not None,
+        "lenient": use.key.lenient,
         "last_used_at": _time(use.last_used_at),
         "created_at": _time(use.key.created_at),
     }
@@ -185,6 +187,24 @@ def models(found: Sequence[Model]) -> bytes:
         {
             "object": "list",
             "data": [{"id": model.name, "object": "model", "created": 0, "owned_by": "limner"} for model in found],
+        }
+    )
+
+
+def file(given: File, *, url: str) -> bytes:
+    """A picture that was uploaded, and a link to it."""
+    return orjson.dumps(
+        {
+            "success": True,
+            "id": f"file-{given.id.hex}",
+            "name": given.name,
+            "media_type": given.media_type,
+            "bytes": given.bytes,
+            "width": given.width,
+            "height": given.height,
+            "url": url,
+            "created_at": _time(given.created_at),
+            "expires_at": _time(given.expires_at),
         }
     )
 

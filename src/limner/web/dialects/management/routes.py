@@ -16,18 +16,19 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from limner.accounts.models import Account
-from limner.domain.problem import NotOffered
-from limner.flow import keys, platform
+from limner.domain.problem import InvalidValue, MissingParameter, NotOffered
+from limner.flow import files, keys, platform
 from limner.flow.history import count_all, tell_all
 from limner.flow.house import House
 from limner.flow.platform import NoSuchRecord
 from limner.flow.redeem import redeem
-from limner.flow.tokens import delete_token, make_token, manager_of, token_of, tokens_of
+from limner.flow.tokens import delete_token, make_token, manager_of, token_of, tokens_of, uploader_of
 from limner.flow.usage import export, report
 from limner.tasks.models import Filter
 from limner.web.dialects.management import openapi, parse, render
 from limner.web.dialects.management.render import StatusOf
 from limner.web.site import Respond, house_of, route
+from limner.web.uploads import form
 
 BASE: Final = openapi.BASE
 _JSON: Final = "application/json"
@@ -36,6 +37,8 @@ _FRESH: Final = {"cache-control": "no-store"}
 _PAGED: Final = ("limit", "offset")
 _TIMES: Final = ("created_at_from", "created_at_to")
 _OK: Final = 200
+_FORM_BYTES: Final = 1 << 20
+_PURPOSE: Final = "vision"
 
 Manages: TypeAlias = Callable[["_Visit"], Awaitable[Response]]
 
@@ -80,14 +83,17 @@ def routes(*, statuses: Mapping[str, int]) -> list[Route]:
 
 def _managed(by_method: Mapping[str, Manages]) -> Respond:
     async def respond(request: Request) -> Response:
-        account = await manager_of(house_of(request), authorization=request.headers.get("authorization"))
+        authorization = request.headers.get("authorization")
+        account = await (uploader_of if by_method is _FILES else manager_of)(
+            house_of(request), authorization=authorization
+        )
         method = "GET" if request.method == "HEAD" else request.method
         return await by_method[method](_Visit(request, account))
 
     return respond
 
 
-def _paths(status_of: StatusOf, statuses: Mapping[str, int]) -> dict[str, dict[str, Manages]]:
+def _paths(status_of: StatusOf, statuses: Mapping[str, int]) -> dict[str, Mapping[str, Manages]]:
     calls = functools.partial(_calls, statuses=statuses, status_of=status_of)
     return {
         "/services": {"GET": _services},
@@ -108,7 +114,13 @@ def _paths(status_of: StatusOf, statuses: Mapping[str, int]) -> dict[str, dict[s
         "/platform-tokens": {"GET": _tokens, "POST": _make_token},
         "/platform-tokens/{id}": {"GET": _token, "DELETE": _delete_token},
         "/models": {"GET": _models},
+        "/files": _FILES,
     }
+
+
+def larger(*, file_bytes_max: int) -> dict[str, int]:
+    """The paths that take larger bodies than others, and how large."""
+    return {f"{BASE}/files": file_bytes_max + _FORM_BYTES}
 
 
 def _answer(content: bytes, *, status: int = _OK) -> Response:
@@ -119,6 +131,39 @@ def _part(items: Sequence[object], visit: _Visit) -> Response:
     """The part of a short list that is asked for."""
     page = parse.page(visit.query)
     return _answer(render.listed(items[page.offset : page.offset + page.limit], count=len(items)))
+
+
+# files -------------------------------------------------------------------------------------------------------------------
+
+
+async def _upload(visit: _Visit) -> Response:
+    """A picture for later requests, which are made with a key of the account; they name it by its id or its link."""
+    if not visit.request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise InvalidValue("a file is uploaded as multipart/form-data, in the part 'file'", param="file")
+    async with form(
+        visit.request,
+        bytes_max_each=visit.house.files_policy.file_bytes_max,
+        files_max=1,
+        fields_max=1,
+        field_bytes_max=_FORM_BYTES,
+    ) as given:
+        if not given.files:
+            raise MissingParameter("file is missing: send the picture as that part of the form", param="file")
+        (name, picture), *_ = given.files
+        if name != "file":
+            raise InvalidValue("the picture goes into the part 'file'", param=name[:80])
+        file = await files.keep(
+            visit.house,
+            account_id=visit.account.id,
+            path=picture.path,
+            name=picture.name,
+            purpose=_PURPOSE,
+            is_listed=True,
+        )
+    return _answer(render.file(file, url=files.link_to(visit.house, file)), status=201)
+
+
+_FILES: Final[Mapping[str, Manages]] = {"POST": _upload}
 
 
 # services and applications -----------------------------------------------------------------------------------------------

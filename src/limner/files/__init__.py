@@ -1,0 +1,1 @@
+"""Pictures that callers give, to be painted from. Owns `files`."""
