@@ -168,6 +168,7 @@ async def test_what_openai_for_python_makes_of_refusals(
     eve = await join(inside, "eve of the clients", credits_start=0)
     told = run(server, "openai_errors.py", pictures["first"], pictures["wide"], eve.secret)
 
+    assert told.pop("timeout") == "APITimeoutError"
     assert {name: (one["class"], one["status"], one["code"], one["param"]) for name, one in told.items()} == {
         "size": ("BadRequestError", 400, "invalid_value", "size"),
         "model": ("NotFoundError", 404, "model_not_found", "model"),
@@ -213,7 +214,7 @@ def test_openai_for_node(server: Server, pictures: dict[str, str]) -> None:
 
 
 def test_the_ai_sdk(server: Server, pictures: dict[str, str]) -> None:
-    told = run(server, "ai_sdk.mjs", pictures["first"])
+    told = run(server, "ai_sdk.mjs", pictures["first"], pictures["mask"])
 
     for way in ("openai", "compatible", "openai, version 6", "compatible, version 6"):
         got = {name: [kind for kind, _ in one["pictures"]] for name, one in told[way].items()}
@@ -222,6 +223,7 @@ def test_the_ai_sdk(server: Server, pictures: dict[str, str]) -> None:
             "dall-e-2": ["image/png"] * 3,
             "gpt-image-1": ["image/png"] * 2,
             "edit": ["image/png"],
+            "masked": ["image/png"],
         }
         assert all(length > 400 for one in told[way].values() for _, length in one["pictures"])
     assert told["refused"][0] == 400
@@ -258,6 +260,8 @@ def test_the_vendor_s_sdk(server: Server, pictures: dict[str, str]) -> None:
     assert opened(told["edited"]["data"][0]["url"]).size == (1024, 1024)
     assert opened(told["of two"]["data"][0]["url"]).format == "PNG"
     assert set(told["task"]) == {"task_id"}
+    assert told["ended"]["id"] == told["task"]["task_id"]
+    assert opened(told["ended"]["response"]["data"][0]["url"]).size == (1024, 1024)
     assert shown(told["chat"]).size == (1024, 1024)
     assert told["chat, streamed"] >= 3
     assert told["response"] == "image_generation_call"

@@ -7,7 +7,7 @@ import { createOpenAI as createOpenAI6 } from "ai6-openai";
 import { createOpenAICompatible as createOpenAICompatible6 } from "ai6-openai-compatible";
 import { experimental_generateImage } from "ai6";
 
-const picture = fs.readFileSync(process.argv[2]);
+const [picture, mask] = process.argv.slice(2).map((path) => fs.readFileSync(path));
 const settings = { baseURL: process.env.OPENAI_BASE_URL, apiKey: process.env.OPENAI_API_KEY };
 const ways = {
   openai: [generateImage, (name) => createOpenAI(settings).image(name)],
@@ -44,6 +44,9 @@ for (const [way, [generate, model]] of Object.entries(ways)) {
         prompt: { text: "at night", images: [picture] },
         size: "1024x1024",
       }),
+    ),
+    masked: seen(
+      await generate({ model: model("gpt-image-1"), prompt: { text: "a red fox", images: [picture], mask } }),
     ),
   };
 }

@@ -38,4 +38,8 @@ with open(picture, "rb") as one, open(wide_mask, "rb") as other:
     tried("mask", lambda: client.images.edit(model="gpt-image-1", image=one, mask=other, prompt="night"))
 with open(__file__, "rb") as words:
     tried("no picture", lambda: client.images.edit(model="gpt-image-1", image=words, prompt="night"))
+try:
+    client.with_options(timeout=0.001).images.generate(model="dall-e-3", prompt="otter")
+except openai.APITimeoutError as error:
+    told["timeout"] = type(error).__name__
 json.dump(told, sys.stdout)

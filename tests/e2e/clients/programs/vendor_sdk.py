@@ -24,6 +24,7 @@ url = painted["data"][0]["url"]
 told["edited"] = client.openai.images.edit(image=url, prompt="at night", model="gpt-image-1", size="1024x1024")
 told["of two"] = client.openai.images.edit(image=[url, url], prompt="side by side", model="nano-banana")
 told["task"] = client.openai.images.generate(prompt="A cute baby sea otter", model="dall-e-3", async_=True)
+told["ended"] = client.tasks.wait(told["task"]["task_id"], service="openai", poll_interval=0.2, max_wait=60)
 told["chat"] = client.openai.chat.completions.create(
     model="gpt-image-1", messages=[{"role": "user", "content": "A cute baby sea otter"}]
 )["choices"][0]["message"]["content"]
